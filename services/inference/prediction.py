@@ -1,0 +1,61 @@
+"""What a model answers: calibrated probabilities, a verdict, and where it looked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.imaging.slice import FloatImage
+
+
+class Verdict(StrEnum):
+    """ANSWERED: the confidence reaches the task's threshold. UNCERTAIN: it does not, refer. REFUSED: the gate said no."""
+
+    ANSWERED = "answered"
+    UNCERTAIN = "uncertain"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """Names one immutable version in the model repository, for example brain_tumor_type/efficientnet/1."""
+
+    task: str
+    network: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.task}/{self.network}/{self.version}"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A calibrated answer.
+
+    ``probabilities`` follow ``classes`` (keys of the task, in its order), lie in 0..1 and sum to 1.
+    ``label`` is the most probable class and ``confidence`` its probability; ``threshold`` is the confidence below which
+    the verdict is UNCERTAIN. ``milliseconds`` is what preparation and model took together.
+    """
+
+    model: ModelRef
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    label: str
+    confidence: float
+    threshold: float
+    verdict: Verdict
+    milliseconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class HeatMap:
+    """Which parts of the slice spoke for ``label``.
+
+    ``values`` is float32 in 0..1 of the uploaded slice's own (rows, columns); 1 is the hottest point of this image, and
+    0 everywhere means that nothing spoke for the class. ``layer`` names the feature layer, ``method`` the method.
+    """
+
+    values: FloatImage
+    label: str
+    layer: str
+    method: str

@@ -1,0 +1,62 @@
+"""Every knob of Falx in one place; each is read from the environment or a .env file under its upper-case name."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+UNSAFE_SECRETS = {"changeme", "change-me", "secret", "password", "falx", "default", "admin"}
+
+
+class Settings(BaseSettings):
+    """The values in force; frozen, so that a page cannot change them for another."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    demo: bool = Field(False, description="Create demo accounts and say so on every page.")
+    var_dir: Path = Field(ROOT / "var", description="Folder of the default database, vault and generated secrets.")
+    database_url: str = Field("", description="SQLAlchemy address; empty means SQLite in var_dir.")
+    vault_dir: Path | None = Field(None, description="Folder of uploads, heat maps and reports; empty means var_dir/vault.")
+    models_dir: Path = Field(ROOT / "saved_models", description="The model repository that the app serves from.")
+    cookie_key: SecretStr | None = Field(
+        None, description="Signs the sign-in cookie; at least 32 characters. Empty: made once and kept in var_dir."
+    )
+    cookie_days: float = Field(1.0, gt=0, le=30, description="Days until a sign-in must be repeated.")
+    max_upload_mb: int = Field(100, ge=1, le=2000, description="Largest file that is decoded, in megabytes.")
+    max_megapixels: float = Field(64.0, gt=0, description="Largest image that is decoded, in millions of pixels a frame.")
+    max_frames: int = Field(2000, ge=1, description="Most frames in one file.")
+
+    @model_validator(mode="after")
+    def _no_default_secrets(self) -> Settings:
+        if self.cookie_key is not None:
+            key = self.cookie_key.get_secret_value()
+            if len(key) < 32 or key.lower() in UNSAFE_SECRETS or len(set(key)) < 8:
+                raise ValueError("COOKIE_KEY must be at least 32 varied characters; leave it unset to have one made.")
+        return self
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy address in force."""
+        return self.database_url or f"sqlite:///{self.var_dir / 'falx.db'}"
+
+    @property
+    def vault(self) -> Path:
+        """The vault's folder in force."""
+        return self.vault_dir or self.var_dir / "vault"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process; raises SettingsError with a sentence a setting that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"Falx cannot start with these settings. {reasons}") from error

@@ -1,0 +1,34 @@
+"""Which of three brain tumours, if any, does an MRI slice suggest?"""
+
+from services.tasks.task import ClassInfo, GateSettings, PreparationSettings, Task
+
+TASK = Task(
+    key="brain_tumor_type",
+    title="Brain tumour type",
+    question="What does this slice suggest?",
+    subject="brain MRI slice",
+    classes=(
+        ClassInfo("glioma", "glioma", "#E69F00", "The slice suggests a glioma.", True),
+        ClassInfo("meningioma", "meningioma", "#56B4E9", "The slice suggests a meningioma.", True),
+        ClassInfo("pituitary", "pituitary tumour", "#CC79A7", "The slice suggests a pituitary tumour.", True),
+        ClassInfo("notumor", "no tumour", "#7FBF7B", "The slice suggests no tumour of the three kinds.", False),
+    ),
+    preparation=PreparationSettings(version="head-1"),
+    gate=GateSettings(),
+    uncertain_finding="The model is uncertain about this slice: refer it to a radiologist.",
+    caveats=(
+        "One slice is not a study: a tumour may lie outside the picture.",
+        "Only glioma, meningioma and pituitary tumour are known to the model; metastases, abscesses, bleeding and other "
+        "findings are not, and may be given one of these names or called no tumour.",
+        "Most tumours it learnt from were contrast-enhanced T1 images from two hospitals; other scanners and sequences "
+        "are less certain.",
+    ),
+    networks=("efficientnet", "resnet50", "vgg16"),
+    labels={
+        "glioma": ("glioma",),
+        "meningioma": ("meningioma",),
+        "pituitary": ("pituitary",),
+        "notumor": ("notumor",),
+        "tumor": ("glioma", "meningioma", "pituitary"),
+    },
+)
