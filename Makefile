@@ -1,0 +1,77 @@
+# `make app` and `make test` are all that most people need; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 8501
+# The first interpreter that starts; name another with PYTHON=/path/to/python3.11.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	"$$p" -c 'import sys' >/dev/null 2>&1 && echo "$$p" && break; done)
+BIN := .venv/bin
+ENVIRONMENT := $(if $(PYTHON),$(PYTHON) tools/environment.py,echo "falx: no Python found; install python3.11 and python3.11-venv" >&2; exit 1;)
+
+# TensorFlow says nothing at start; glibc keeps large blocks instead of handing them back to the kernel after every step.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export MALLOC_MMAP_THRESHOLD_ ?= 1073741824
+export MALLOC_TRIM_THRESHOLD_ ?= 4294967296
+export PYTHONUTF8 = 1
+
+TASK ?= brain_tumor_type
+MODEL ?= efficientnet
+DATA ?= ../shared/data/brain_mri ../shared/data/brain_presence
+WEIGHTS ?= imagenet
+
+.PHONY: help app test lint bench screens train docs gpu lock venv-app venv-training venv-test clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1\t\2/' | expand -t 18
+
+app: venv-app ## install what is missing, migrate, start the demo on http://localhost:8501 (PORT=… for another)
+	@DEMO=1 $(BIN)/python -m services.records migrate
+	@echo "falx: http://localhost:$(PORT) (demo accounts are named on the sign-in page; Ctrl+C stops)"
+	@DEMO=1 exec $(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.headless true
+
+test: venv-test ## install what the tests need, then ruff, mypy and pytest (ARGS="-k name" to choose)
+	@$(PYTHON) tools/system_packages.py
+	@$(MAKE) lint-only
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: venv-test ## ruff and mypy
+	@$(MAKE) lint-only
+
+.PHONY: lint-only
+lint-only:
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: venv-test ## measure speed and memory against references and write docs/performance.md
+	@$(BIN)/python -m benchmarks
+
+screens: venv-test ## draw every page at 1440 and 390 pixels into docs/screens
+	@$(PYTHON) tools/system_packages.py
+	@$(BIN)/python -m tools.screens
+
+train: venv-training ## train TASK with MODEL on the folders DATA, then evaluate, calibrate and register
+	@$(BIN)/python -m training train --task $(TASK) --model $(MODEL) $(addprefix --data ,$(DATA)) --weights $(WEIGHTS)
+
+docs: venv-test ## write the generated parts of docs/ and README.md again
+	@$(BIN)/python -m tools.settings_page
+
+gpu: ## put TensorFlow with CUDA in the place of the CPU build
+	@$(ENVIRONMENT) training --gpu
+
+lock: venv-test ## write the exact version of every package, indirect ones too, to constraints.txt
+	@$(BIN)/python -m tools.lock
+
+venv-app:
+	@$(ENVIRONMENT) app
+
+venv-training:
+	@$(ENVIRONMENT) training
+
+venv-test:
+	@$(ENVIRONMENT) test
+
+clean: ## remove the virtual environment and caches (data in var/ stays)
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
