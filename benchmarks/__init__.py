@@ -1,0 +1,1 @@
+"""Ratios of speed and memory, each against a reference that runs in the same process and turn."""
