@@ -56,7 +56,7 @@ train: venv-training ## train TASK with MODEL on the folders DATA, then evaluate
 	@$(BIN)/python -m training train --task $(TASK) --model $(MODEL) $(addprefix --data ,$(DATA)) --weights $(WEIGHTS)
 
 docs: venv-test ## write the generated parts of docs/ and README.md again
-	@$(BIN)/python -m tools.settings_page
+	@$(BIN)/python -m tools.reference
 
 gpu: ## put TensorFlow with CUDA in the place of the CPU build
 	@$(ENVIRONMENT) training --gpu
