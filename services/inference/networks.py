@@ -1,0 +1,147 @@
+"""The networks by name, built the same for training and serving, free of calls that only one Keras backend knows.
+
+Each takes float32 (batch, size, size, 1) in 0..1 and gives logits float32 (batch, classes). All layers of the backbone
+lie in one flat graph, so that a heat map can name any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from services.errors import ModelNotFound
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Network:
+    """An architecture.
+
+    ``backbone`` builds it without its top on a symbolic colour image (batch, size, size, 3); ``scale`` and ``offset`` map grey 0..1 to what
+    the starting weights expect, channel by channel (x * scale + offset); ``heat_layer`` is the layer whose feature maps
+    explain an answer; ``adapt_normalisation`` says whether batch normalisation learns in training.
+    """
+
+    key: str
+    title: str
+    backbone: Callable[[Any], keras.Model]
+    scale: tuple[float, float, float]
+    offset: tuple[float, float, float]
+    heat_layer: str
+    adapt_normalisation: bool
+
+
+def _efficientnet(colour: Any) -> keras.Model:
+    return keras.applications.EfficientNetV2B0(include_top=False, weights=None, input_tensor=colour)
+
+
+def _resnet50(colour: Any) -> keras.Model:
+    """ResNet-50 in its "v1.5" form: stages 3 to 5 halve the resolution in the 3x3 convolution, not in the first 1x1."""
+    first = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=colour)
+    config = first.get_config()
+    for layer in config["layers"]:
+        for stage in (3, 4, 5):
+            if layer["name"] == f"conv{stage}_block1_1_conv":
+                layer["config"]["strides"] = (1, 1)
+            if layer["name"] == f"conv{stage}_block1_2_conv":
+                layer["config"]["strides"] = (2, 2)
+    return keras.Model.from_config(config)
+
+
+def _vgg16(colour: Any) -> keras.Model:
+    return keras.applications.VGG16(include_top=False, weights=None, input_tensor=colour)
+
+
+_STANDARD_SCALE = (1 / 0.229, 1 / 0.224, 1 / 0.225)
+_STANDARD_OFFSET = (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225)
+
+NETWORKS: dict[str, Network] = {
+    network.key: network
+    for network in (
+        Network("efficientnet", "EfficientNetV2B0", _efficientnet, (255.0,) * 3, (0.0,) * 3, "top_activation", False),
+        Network("resnet50", "ResNet50", _resnet50, _STANDARD_SCALE, _STANDARD_OFFSET, "conv5_block3_out", True),
+        Network("vgg16", "VGG16", _vgg16, _STANDARD_SCALE, _STANDARD_OFFSET, "block5_conv3", True),
+    )
+}
+
+
+def get_network(key: str) -> Network:
+    """The network of that key; raises ModelNotFound with the known keys otherwise."""
+    try:
+        return NETWORKS[key]
+    except KeyError:
+        raise ModelNotFound(f"There is no network named “{key}”. Choose one of: {', '.join(NETWORKS)}.") from None
+
+
+def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> keras.Model:
+    """A network with fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits."""
+    network = get_network(key)
+    grey = keras.Input((size, size, 1), name="slice", dtype="float32")
+    channels = [
+        keras.layers.Rescaling(scale, offset, name=f"channel_{index}")(grey)
+        for index, (scale, offset) in enumerate(zip(network.scale, network.offset, strict=True))
+    ]
+    backbone = network.backbone(keras.layers.Concatenate(name="channels")(channels))
+    pooled = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
+    pooled = keras.layers.Dropout(dropout, name="dropout")(pooled)
+    logits = keras.layers.Dense(classes, name="logits", dtype="float32")(pooled)
+    return keras.Model(backbone.inputs[0], logits, name=key)
+
+
+def load_starting_weights(model: keras.Model, key: str, source: str) -> str:
+    """Fill the backbone of ``model`` from ``source`` and say in words where it came from.
+
+    ``source`` is "none" (fresh weights), "imagenet" (downloaded by Keras) or a file: a Keras .weights.h5 of the backbone
+    without its top, or a .npz of arrays named <layer>/<weight> which may hold a part of the layers.
+    """
+    if source == "none":
+        return "none: fresh random weights"
+    if source == "imagenet":
+        _from_keras_applications(model, key)
+        return "ImageNet weights of keras.applications"
+    path = Path(source)
+    if not path.exists():
+        raise ModelNotFound(f"The starting weights {path} are not there. Give a file, “imagenet” or “none”.")
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            for layer in model.layers:
+                found = [arrays[f"{layer.name}/{w.name}"] for w in layer.weights if f"{layer.name}/{w.name}" in arrays]
+                if found:
+                    layer.set_weights([np.asarray(array, np.float32) for array in found])
+    else:
+        backbone = get_network(key).backbone(keras.Input((*model.input_shape[1:3], 3)))
+        backbone.load_weights(path)
+        _copy(backbone, model)
+    return path.name
+
+
+def _from_keras_applications(model: keras.Model, key: str) -> None:
+    """Keras's ImageNet files; those of ResNet50 and VGG16 expect BGR less a mean, which is folded into the first layer."""
+    shape = (*model.input_shape[1:3], 3)
+    if key == "efficientnet":
+        _copy(keras.applications.EfficientNetV2B0(include_top=False, weights="imagenet", input_shape=shape), model)
+        return
+    make = {"resnet50": keras.applications.ResNet50, "vgg16": keras.applications.VGG16}[key]
+    source = make(include_top=False, weights="imagenet", input_shape=shape)
+    _copy(source, model)
+    first = next(layer for layer in model.layers if layer.name in {"conv1_conv", "block1_conv1"})
+    kernel, bias = first.get_weights()
+    kernel = kernel[:, :, ::-1, :]
+    mean = np.array([123.68, 116.779, 103.939], np.float32)
+    std, centre = np.array(IMAGENET_STD, np.float32), np.array(IMAGENET_MEAN, np.float32)
+    bias = bias + np.einsum("hwio,i->o", kernel, 255 * centre - mean)
+    first.set_weights([kernel * (255 * std)[None, None, :, None], bias])
+
+
+def _copy(source: keras.Model, target: keras.Model) -> None:
+    by_name = {layer.name: layer for layer in target.layers}
+    for layer in source.layers:
+        if layer.weights:
+            by_name[layer.name].set_weights(layer.get_weights())

@@ -1,0 +1,142 @@
+"""Folders of images with a manifest.csv, read as samples with a part (train, val, test) and a set of allowed classes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from services.errors import FalxError
+from services.imaging.decode import decode
+from services.imaging.prepare import prepare
+from services.tasks.task import Task
+
+TEST_FOLD, VAL_FOLD = "5", "4"
+
+
+class CorpusError(FalxError):
+    """A data folder cannot be used as it is."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image of a corpus.
+
+    ``group`` names the images that may show the same head, ``part`` is train, val or test, ``mask`` the outline's file
+    or None, ``cell`` what sampling is balanced over.
+    """
+
+    path: Path
+    corpus: str
+    label: str
+    source: str
+    sequence: str
+    plane: str
+    group: str
+    part: str
+    mask: Path | None
+
+    @property
+    def cell(self) -> str:
+        """Source, sequence and label: images that look alike and mean the same."""
+        return f"{self.source} {self.sequence} {self.label}"
+
+
+def read_corpora(folders: Sequence[Path], task: Task, *, val_share: float = 1.0) -> list[Sample]:
+    """Every sample of the folders' manifests whose label the task knows, in the manifests' order.
+
+    A manifest has file, label, source, sequence and group, and either split (train, val, test) or fold (5 is test, 4 is
+    val). With ``val_share`` below 1 only that share of the val groups (chosen by a hash of their name) stays val, and the
+    others join the training part.
+    """
+    samples: list[Sample] = []
+    for folder in folders:
+        manifest = folder / "manifest.csv"
+        if not manifest.exists():
+            raise CorpusError(f"{folder} holds no manifest.csv; name a folder that does with --data.")
+        with manifest.open(newline="", encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                if row["label"] not in task.labels:
+                    raise CorpusError(
+                        f"{manifest} has the label “{row['label']}”, which {task.key} does not know; "
+                        f"it knows {', '.join(task.labels)}."
+                    )
+                samples.append(_sample(folder, row, val_share))
+    return samples
+
+
+def _sample(folder: Path, row: dict[str, str], val_share: float) -> Sample:
+    if "split" in row:
+        part = row["split"]
+    else:
+        part = {TEST_FOLD: "test", VAL_FOLD: "val"}.get(row["fold"], "train")
+    if part == "val" and _uniform(row["group"]) >= val_share:
+        part = "train"
+    return Sample(
+        path=folder / row["file"],
+        corpus=folder.name,
+        label=row["label"],
+        source=row["source"],
+        sequence=row.get("sequence", ""),
+        plane=row.get("plane", ""),
+        group=f"{folder.name}/{row['group']}",
+        part=part,
+        mask=folder / row["mask"] if row.get("mask") else None,
+    )
+
+
+def _uniform(name: str) -> float:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
+
+
+def allowed_classes(samples: Sequence[Sample], task: Task) -> NDArray[np.float32]:
+    """(samples, classes) of 0 and 1: 1 where the label allows the class; several where it only says "some tumour"."""
+    keys = task.class_keys
+    return np.array([[float(key in task.labels[s.label]) for key in keys] for s in samples], np.float32)
+
+
+def sampling_weights(samples: Sequence[Sample], *, power: float = 0.5) -> NDArray[np.float64]:
+    """Probability of drawing each sample: a cell of n images gets a share in proportion to n ** power."""
+    counts = Counter(s.cell for s in samples)
+    weights = np.array([counts[s.cell] ** (power - 1) for s in samples], np.float64)
+    normalised: NDArray[np.float64] = weights / weights.sum()
+    return normalised
+
+
+def data_hash(samples: Sequence[Sample]) -> str:
+    """Hex SHA-256 over each sample's corpus, file name, content and label, in order."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(f"{sample.corpus}/{sample.path.name}/{sample.label}/{sample.part}".encode())
+        digest.update(hashlib.sha256(sample.path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def load_images(samples: Sequence[Sample], task: Task, cache: Path | None = None) -> NDArray[np.uint8]:
+    """The samples decoded and prepared by the serving code: uint8 (samples, size, size).
+
+    ``cache`` is a folder; a file there is named by the data and the preparation's settings, so it is never stale.
+    """
+    key = hashlib.sha256(f"{data_hash(samples)}{task.preparation}".encode()).hexdigest()[:24]
+    stored = cache / f"{key}.npy" if cache else None
+    if stored and stored.exists():
+        loaded: NDArray[np.uint8] = np.load(stored)
+        return loaded
+    size = task.preparation.size
+    images = np.empty((len(samples), size, size), np.uint8)
+    for index, sample in enumerate(tqdm(samples, desc="preparing", unit="image")):
+        prepared = prepare(decode(sample.path.read_bytes()).pixels, task.preparation)
+        images[index] = np.round(prepared.pixels * 255).astype(np.uint8)
+    if stored:
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        partial = stored.with_suffix(".partial.npy")
+        np.save(partial, images)
+        partial.replace(stored)
+    return images
