@@ -1,0 +1,56 @@
+"""What the sign-in page loads: it is drawn in a fresh process, whose modules are then counted.
+
+``python -m benchmarks.start`` prints, as JSON, how many modules of TensorFlow, Keras and OpenCV the process holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from services.settings import ROOT
+
+HEAVY = ("tensorflow", "keras")
+
+
+def modules_after_sign_in_page() -> dict[str, int]:
+    """Number of loaded modules of each heavy package after a fresh process has drawn the sign-in page.
+
+    Raises RuntimeError where the page is not drawn.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            "DEMO": "1",
+            "VAR_DIR": folder,
+            "VAULT_DIR": str(Path(folder) / "vault"),
+            "DATABASE_URL": f"sqlite:///{folder}/falx.db",
+        }
+        migrate = [sys.executable, "-m", "services.records", "migrate"]
+        subprocess.run(migrate, cwd=ROOT, env=environment, check=True, capture_output=True)
+        command = [sys.executable, "-m", "benchmarks.start"]
+        answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if answer.returncode != 0:
+        raise RuntimeError(f"the sign-in page could not be drawn:\n{answer.stderr[-3000:]}")
+    counted: dict[str, int] = json.loads(answer.stdout.splitlines()[-1])
+    return counted
+
+
+def main() -> None:
+    """Draw the page in this process and print the count."""
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    if app.exception:
+        sys.exit(f"the page raised: {[error.value for error in app.exception]}")
+    if not app.text_input:
+        sys.exit("no sign-in form was drawn")
+    print(json.dumps({name: sum(key.split(".")[0] == name for key in sys.modules) for name in HEAVY}))
+
+
+if __name__ == "__main__":
+    main()
