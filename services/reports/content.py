@@ -1,0 +1,85 @@
+"""What a report says, gathered before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from services.imaging.slice import Slice
+from services.inference.prediction import HeatMap, ModelRef, Prediction
+from services.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class PatientDetails:
+    """Who the slice shows; an empty field is printed as a dash."""
+
+    name: str = ""
+    identifier: str = ""
+    birth_date: date | None = None
+    sex: str = ""
+
+
+@dataclass(frozen=True)
+class StudyDetails:
+    """The study as recorded. ``created`` carries its time zone and is printed in UTC; it dates the report too."""
+
+    identifier: str
+    created: datetime
+    date: date | None = None
+    description: str = ""
+    notes: str = ""
+    reader: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured share in 0..1 with its 95% interval, where one was measured."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelEvidence:
+    """How the model did on images it never learnt from.
+
+    ``trained_on`` and ``tested_on`` are sentences. ``confusion`` counts images by true class (rows) and answer
+    (columns), both in the order of ``classes``, which are keys of the task. Precision and recall are means over the
+    classes. ``patients`` counts the patients or groups behind the images; ``calibration_error`` is the expected one.
+    """
+
+    model: ModelRef
+    title: str
+    trained_on: str
+    tested_on: str
+    images: int
+    accuracy: Figure
+    precision: Figure
+    recall: Figure
+    macro_f1: Figure
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    patients: int | None = None
+    calibration_error: Figure | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """Everything that the report prints.
+
+    ``prediction`` is None where the image was refused; then ``gate_reasons`` say why. Reasons beside a prediction mean
+    that the person overruled the check (``overruled``). ``demo`` marks every page as a demonstration.
+    """
+
+    task: Task
+    patient: PatientDetails
+    study: StudyDetails
+    image: Slice
+    prediction: Prediction | None = None
+    heat: HeatMap | None = None
+    gate_reasons: tuple[str, ...] = ()
+    overruled: bool = False
+    evidence: ModelEvidence | None = None
+    demo: bool = False

@@ -1,0 +1,85 @@
+"""What an answer says in words; the report and the pages say it alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.inference.prediction import HeatMap, Prediction, Verdict
+from services.tasks.task import Task
+
+DISCLAIMER = "Decision support for research and demonstration. Not a medical device; not for diagnosis."
+
+
+def percent(share: float) -> str:
+    """A share in 0..1 with one decimal; never a false 0 or 100."""
+    if share < 0.0005:
+        return "<0.1%"
+    if share >= 0.9995:
+        return ">99.9%"
+    return f"{100 * share:.1f}%"
+
+
+def in_a_hundred(share: float) -> str:
+    """How many of a hundred: “about 93”, “more than 99”, “fewer than 1”."""
+    if share >= 0.995:
+        return "more than 99"
+    if share < 0.01:
+        return "fewer than 1"
+    return f"about {100 * share:.0f}"
+
+
+def finding(task: Task, prediction: Prediction | None) -> str:
+    """The answer as one sentence."""
+    if prediction is None or prediction.verdict is Verdict.REFUSED:
+        return f"No answer: this does not look like a {task.subject}."
+    if prediction.verdict is Verdict.UNCERTAIN:
+        return task.uncertain_finding
+    return task.class_info(prediction.label).finding
+
+
+def confidence(task: Task, prediction: Prediction, *, overruled: bool = False) -> str:
+    """What the confidence means, in one or two sentences."""
+    share = prediction.confidence
+    name = task.class_info(prediction.label).name
+    if overruled:
+        return (
+            f"The model's figure for {name} is {percent(share)}. It is calibrated on images that pass the check, and "
+            "this one did not: do not read it as a share of right answers."
+        )
+    if prediction.verdict is Verdict.UNCERTAIN:
+        return (
+            f"The likeliest class is {name}: of 100 such answers, {in_a_hundred(share)} would be right. "
+            f"The model gives an answer from {100 * prediction.threshold:.3g}% on."
+        )
+    return f"Confidence {percent(share)}: of 100 such answers, {in_a_hundred(share)} are right."
+
+
+def _place(row: float, column: float) -> str:
+    """Where a point lies, by thirds of the picture; both coordinates in 0..1."""
+    vertical = ("upper", "", "lower")[min(int(row * 3), 2)]
+    horizontal = ("left", "", "right")[min(int(column * 3), 2)]
+    if not vertical and not horizontal:
+        return "the middle"
+    if vertical and horizontal:
+        return f"the {vertical} {horizontal}"
+    return f"the {vertical} middle" if vertical else f"the middle {horizontal}"
+
+
+def looked_at(task: Task, heat: HeatMap | None) -> str:
+    """What the heat map says: where it is hottest, how far it spreads, and what it is not."""
+    if heat is None:
+        return "No heat map was made for this answer."
+    name = task.class_info(heat.label).name
+    values = np.nan_to_num(heat.values, nan=0.0)
+    total = float(values.sum())
+    if total <= 0.0:
+        return f"Nothing in the slice spoke for {name}: the heat map is empty."
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    ranked = np.cumsum(np.sort(values, axis=None)[::-1])
+    half = (int(np.searchsorted(ranked, total / 2)) + 1) / values.size
+    where = _place((float(row) + 0.5) / values.shape[0], (float(column) + 0.5) / values.shape[1])
+    return (
+        f"The hottest point lies in {where} of the picture; half of the heat covers {percent(half)} of it. The warmer "
+        f"a place, the more it spoke for {name}. The map shows what the model used, not the outline of a lesion, and 1 "
+        f"is the hottest point of this image alone. Method: {heat.method}, layer {heat.layer}."
+    )
