@@ -1,0 +1,168 @@
+"""The engine for an address, and the only two ways to use it: ``reading`` and ``write``.
+
+Sessions are short: nothing is shown, computed or waited for inside one, and what leaves it is a plain value.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlmodel import Session
+
+from services.errors import InvalidRecord, RecordsError, SettingsError, Unavailable
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+SECONDS_TO_CONNECT = 10
+SECONDS_TO_WAIT = 30
+ATTEMPTS = 6
+# Deadlock, lock wait timeout, and MariaDB's "record has changed since last read": the server has rolled back, and the
+# same work done again is expected to succeed.
+TRANSIENT = {(1213,), (1205,), (1020,)}
+STRICT = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'"
+
+
+def make_engine(address: str, *, for_migrations: bool = False) -> Engine:
+    """An engine for ``sqlite:///FILE`` or ``mysql+pymysql://USER:PASSWORD@HOST/NAME``.
+
+    SQLite: foreign keys on (off ``for_migrations``, which rebuild tables), write-ahead log, waiting for a lock instead
+    of failing. MariaDB and MySQL: utf8mb4 whatever the address says, strict mode, so that nothing is cut off silently.
+    Raises SettingsError for any other address; its text never holds the password.
+    """
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise SettingsError("DATABASE_URL is no database address; see README.md for examples.") from None
+    # hide_parameters keeps names and hashes out of logs and error texts.
+    common: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True, "pool_timeout": SECONDS_TO_WAIT}
+    if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database not in (None, "", ":memory:") and not url.query:
+        return _sqlite(url, common, foreign_keys=not for_migrations)
+    if url.drivername == "mysql+pymysql" and url.database:
+        return create_engine(
+            url.update_query_dict({"charset": "utf8mb4"}),
+            # Repeatable read would take gap locks, on which writers of different studies deadlock.
+            isolation_level="READ COMMITTED",
+            pool_recycle=1800,
+            pool_size=10,
+            max_overflow=30,
+            connect_args={
+                "connect_timeout": SECONDS_TO_CONNECT,
+                "read_timeout": 2 * SECONDS_TO_WAIT,
+                "write_timeout": 2 * SECONDS_TO_WAIT,
+                "init_command": STRICT,
+            },
+            **common,
+        )
+    raise SettingsError(
+        "DATABASE_URL must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME, with a file or a name."
+    )
+
+
+def _sqlite(url: URL, common: dict[str, Any], *, foreign_keys: bool) -> Engine:
+    file = Path(url.database or "")
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # It holds names and hashes; its log files take over its mode.
+        file.touch(mode=0o600)
+    except OSError as error:
+        raise SettingsError(
+            f"The database file {file} cannot be made ({error.strerror}). Choose another folder with VAR_DIR or another "
+            "address with DATABASE_URL."
+        ) from error
+    engine = create_engine(
+        url,
+        pool_size=10,
+        max_overflow=30,
+        connect_args={"timeout": SECONDS_TO_WAIT, "check_same_thread": False},
+        **common,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # The driver would begin transactions late and commit before some statements; `begin` below does it instead.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # A study that was said to be stored survives a power cut.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A reader that turns writer may not wait for another writer (SQLite would have to show it two pasts), so
+        # writers take the lock at once.
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A session that only reads and is rolled back at the end; database errors become RecordsError."""
+    try:
+        with Session(engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+    except SQLAlchemyError as error:
+        raise as_sentence(error) from error
+
+
+def write(engine: Engine, work: Callable[[Session], T]) -> T:
+    """Do ``work`` in one transaction and commit it: all of it or nothing.
+
+    ``work`` may be called again when another writer was in the way, so it must start from scratch each time. Raises what
+    ``work`` raises (rolled back), InvalidRecord where the database refuses a value, Unavailable otherwise.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        committing = False
+        try:
+            with Session(engine, expire_on_commit=False) as session:
+                session.connection(execution_options={"writes": True})
+                result = work(session)
+                session.flush()
+                committing = True
+                session.commit()
+                return result
+        except SQLAlchemyError as error:
+            if attempt < ATTEMPTS and _again(error, attempt):
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))
+                continue
+            if committing:
+                log.error("commit failed: %s", error)
+                raise Unavailable(
+                    "The database failed at the last moment, so it is not certain whether this was stored. Look whether it "
+                    "is there before you try again."
+                ) from error
+            raise as_sentence(error) from error
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _again(error: SQLAlchemyError, attempt: int) -> bool:
+    if isinstance(error, IntegrityError):
+        # Another writer may have made the same row first; the next attempt finds it, or fails for good.
+        return attempt <= 2
+    return isinstance(error, DBAPIError) and error.orig is not None and error.orig.args[:1] in TRANSIENT
+
+
+def as_sentence(error: SQLAlchemyError) -> RecordsError:
+    """The RecordsError for a database error; the cause goes to the log, without any value."""
+    log.error("database error: %s", error)
+    if isinstance(error, IntegrityError | DataError):
+        return InvalidRecord(
+            "The database refused this record because it contradicts another or does not fit. Check what you entered."
+        )
+    return Unavailable(
+        "The database cannot be used at the moment, and nothing was stored. Try again in a minute; if it stays like this, "
+        "ask an administrator to run “python -m services.records check”."
+    )

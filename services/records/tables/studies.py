@@ -1,0 +1,134 @@
+"""Examinations and the models' answers to them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import Self
+
+from pydantic import field_validator, model_validator
+from sqlalchemy import Index, Text
+from sqlmodel import Field, SQLModel
+
+from services.imaging.slice import Format
+from services.inference.prediction import Verdict
+from services.records.columns import (
+    PUBLIC_ID,
+    REAL,
+    TABLE_OPTIONS,
+    Checked,
+    ClassProbabilities,
+    UtcTime,
+    new_public_id,
+    now,
+    past_day,
+    words,
+)
+from services.records.text import clean_line, clean_text
+
+EARLIEST_STUDY = date(1895, 1, 1)
+
+
+class StudyBase(SQLModel):
+    """One examined slice: what was asked, of which image, and what the gate said of it.
+
+    ``frame`` counts from 0 and is below ``frames``. ``gate_overruled`` means that the gate refused and a doctor had the
+    slice answered all the same; ``gate_reason`` is the gate's sentence.
+    """
+
+    task: str = Field(max_length=64)
+    study_date: date = Field(title="study date")
+    description: str = Field(default="", max_length=200)
+    notes: str = Field(default="", max_length=4000, sa_type=Text)
+    format: str = Field(max_length=16)
+    frame: int = Field(default=0, ge=0)
+    frames: int = Field(default=1, ge=1)
+    modality: str | None = Field(default=None, max_length=16)
+    gate_accepted: bool = Field(default=True)
+    gate_overruled: bool = Field(default=False)
+    gate_reason: str = Field(default="", max_length=500, title="gate's reason")
+
+
+class StudyCreate(Checked, StudyBase):
+    """Study details as the upload and the form give them."""
+
+    format: Format
+
+    _line = field_validator("task", "description", "modality", "gate_reason", mode="before")(clean_line)
+    _text = field_validator("notes", mode="before")(clean_text)
+
+    @field_validator("study_date")
+    @classmethod
+    def _taken(cls, value: date) -> date | None:
+        return past_day(value, EARLIEST_STUDY)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.frame >= self.frames:
+            raise ValueError(f"frame {self.frame + 1} was chosen of a file with {self.frames}; choose another")
+        if self.gate_overruled and self.gate_accepted:
+            raise ValueError("an accepted slice cannot be overruled; store it as accepted")
+        if not self.gate_accepted and not self.gate_reason:
+            raise ValueError("a refused slice needs the gate's reason; store it along")
+        return self
+
+
+class Study(StudyBase, table=True):
+    """A stored study; ``reader_id`` is the user who made it and sees it."""
+
+    __tablename__ = "study"
+    __table_args__ = (
+        # The history of one reader, newest first, and the same by day.
+        Index(None, "reader_id", "created", "public_id"),
+        Index(None, "reader_id", "study_date"),
+        Index(None, "patient_id", "reader_id"),
+        TABLE_OPTIONS,
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    public_id: uuid.UUID = Field(default_factory=new_public_id, sa_type=PUBLIC_ID, unique=True)
+    patient_id: int = Field(foreign_key="patient.id")
+    reader_id: int = Field(foreign_key="user.id")
+    created: datetime = Field(default_factory=now, sa_type=UtcTime())
+
+
+class PredictionBase(SQLModel):
+    """A model's answer to a study, as services.inference.prediction.Prediction has it, and how it was explained."""
+
+    task: str = Field(max_length=64)
+    network: str = Field(max_length=64)
+    version: str = Field(max_length=32)
+    label: str = Field(max_length=64)
+    confidence: float = Field(ge=0, le=1, sa_type=REAL)
+    threshold: float = Field(ge=0, le=1, sa_type=REAL)
+    verdict: Verdict = Field(sa_type=words(Verdict))
+    probabilities: tuple[tuple[str, float], ...] = Field(sa_type=ClassProbabilities())
+    milliseconds: float = Field(ge=0, le=1e9, sa_type=REAL)
+    heat_map_method: str = Field(default="", max_length=64, title="heat map's method")
+    heat_map_layer: str = Field(default="", max_length=128, title="heat map's layer")
+
+
+class PredictionCreate(Checked, PredictionBase):
+    """An answer to be stored; contradictions in it are refused, since nobody can mend them later."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        shares = dict(self.probabilities)
+        if len(shares) != len(self.probabilities) or not all(0 <= share <= 1 for share in shares.values()):
+            raise ValueError("the probabilities must be one number from 0 to 1 a class; run the model again")
+        if shares.get(self.label) != self.confidence:
+            raise ValueError("the confidence is not that of the predicted class; run the model again")
+        if self.verdict is Verdict.REFUSED:
+            raise ValueError("a refused slice has no prediction; store it without one")
+        return self
+
+
+class PredictionRow(PredictionBase, table=True):
+    """The stored answer; one a study."""
+
+    __tablename__ = "prediction"
+    __table_args__ = (Index(None, "label", "verdict"), TABLE_OPTIONS)
+
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id", unique=True)
+    created: datetime = Field(default_factory=now, sa_type=UtcTime())

@@ -1,0 +1,61 @@
+"""How text is cleaned before it is stored, and folded before it is searched or compared."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+LINE_BREAKS = "\n\t"
+
+
+def clean_line(value: Any) -> Any:
+    """One line of text, in Unicode NFC, without outer or doubled spaces; anything but a str passes through unchanged.
+
+    Raises ValueError for characters that no name or number has (control characters, halves of surrogate pairs), which
+    neither a database nor a report could carry.
+    """
+    if not isinstance(value, str):
+        return value
+    _refuse_unprintable(value.replace("\t", " ").replace("\n", " ").replace("\r", " "))
+    return unicodedata.normalize("NFC", " ".join(value.split()))
+
+
+def clean_text(value: Any) -> Any:
+    """Like clean_line, but several lines stay several lines."""
+    if not isinstance(value, str):
+        return value
+    lines = value.replace("\r\n", "\n").replace("\r", "\n")
+    _refuse_unprintable(lines.translate({ord(c): " " for c in LINE_BREAKS}))
+    return unicodedata.normalize("NFC", lines.strip())
+
+
+def same(text: str) -> str:
+    """The form in which two spellings of one name or number are equal: NFC, case folded, single spaces."""
+    folded = unicodedata.normalize("NFC", text).casefold()
+    return unicodedata.normalize("NFC", " ".join(folded.split()))
+
+
+def fold(text: str) -> str:
+    """The form in which text is searched: case and accents gone, and the separators of DICOM names become spaces.
+
+    Both databases then compare plain code points, so a search finds the same in each, whatever their collations do.
+    """
+    letters = (c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) != "Mn")
+    return same("".join(letters).translate({ord(c): " " for c in "^,;="}))
+
+
+def printable_name(name: str) -> str:
+    """A file name fit for display: its last part only, nothing unprintable, at most 255 characters, ending kept."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    kept = "".join(c for c in last if unicodedata.category(c) not in ("Cc", "Cs", "Cf")).strip()
+    kept = unicodedata.normalize("NFC", kept) or "file"
+    if len(kept) <= 255:
+        return kept
+    stem, dot, ending = kept.rpartition(".")
+    return f"{stem[: 254 - len(ending)]}{dot}{ending}" if dot and len(ending) <= 16 else kept[:255]
+
+
+def _refuse_unprintable(text: str) -> None:
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            raise ValueError(f"contains the unprintable character U+{ord(character):04X}; type it again")

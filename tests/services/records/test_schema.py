@@ -1,0 +1,99 @@
+"""Migrations go up and down on both databases and end at what the models say."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlmodel import SQLModel
+
+from services.errors import SettingsError, Unavailable
+from services.records import tables  # noqa: F401  fills the metadata
+from services.records.database import make_engine
+from services.records.schema import current_revision, migrate, newest_revision
+
+
+def differences(address: str) -> list[object]:
+    engine = make_engine(address)
+    try:
+        with engine.connect() as connection:
+            options = {"compare_type": True, "compare_server_default": True}
+            return list(compare_metadata(MigrationContext.configure(connection, opts=options), SQLModel.metadata))
+    finally:
+        engine.dispose()
+
+
+def table_names(address: str) -> set[str]:
+    engine = make_engine(address)
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def test_up_down_up(empty_database):
+    migrate(empty_database)
+    assert table_names(empty_database) == {*SQLModel.metadata.tables, "alembic_version"}
+    migrate(empty_database, "base")
+    assert table_names(empty_database) == {"alembic_version"}
+    migrate(empty_database)
+    migrate(empty_database)
+    assert differences(empty_database) == []
+    engine = make_engine(empty_database)
+    assert current_revision(engine) == newest_revision() == "0001"
+    engine.dispose()
+
+
+def test_a_difference_would_be_seen(empty_database):
+    migrate(empty_database)
+    engine = make_engine(empty_database)
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX ix_file_sha256" + ("" if "sqlite" in empty_database else " ON file")))
+        connection.execute(text("ALTER TABLE patient ADD COLUMN stray INTEGER"))
+    engine.dispose()
+    assert len(differences(empty_database)) == 2
+
+
+def test_two_processes_migrate_at_once(empty_database):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(migrate, [empty_database] * 4))
+    assert differences(empty_database) == []
+
+
+def test_mariadb_keeps_any_script_and_microseconds_whatever_the_server_is_set_to(new_mariadb):
+    address = new_mariadb()
+    migrate(address)
+    engine = make_engine(address)
+    with engine.connect() as connection:
+        collations = connection.execute(
+            text("SELECT DISTINCT collation_name FROM information_schema.columns WHERE table_schema = DATABASE() AND "
+                 "table_name <> 'alembic_version' AND collation_name IS NOT NULL")
+        ).scalars().all()  # fmt: skip
+        precisions = connection.execute(
+            text("SELECT DISTINCT datetime_precision FROM information_schema.columns WHERE table_schema = DATABASE() "
+                 "AND data_type = 'datetime'")
+        ).scalars().all()  # fmt: skip
+        assert "STRICT_ALL_TABLES" in str(connection.scalar(text("SELECT @@sql_mode")))
+    engine.dispose()
+    assert collations == ["utf8mb4_bin"]
+    assert precisions == [6]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "sqlite://", "sqlite:///:memory:", "postgresql://u:hunter2@h/n", "mysql://u:hunter2@h/n", "nonsense hunter2",
+     "mysql+pymysql://u:hunter2@h/", "sqlite:////proc/none/falx.db"],
+)  # fmt: skip
+def test_unusable_addresses_are_sentences_without_the_password(address):
+    with pytest.raises(SettingsError) as caught:
+        make_engine(address)
+    assert "hunter2" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_a_database_out_of_reach_is_a_sentence():
+    with pytest.raises(Unavailable, match="cannot be used"):
+        migrate("mysql+pymysql://root@127.0.0.1:1/falx")
