@@ -1,4 +1,4 @@
-"""Folders of images with a manifest.csv, read as samples with a part (train, val, test) and a set of allowed classes."""
+"""Folders of images with a manifest.csv, read as samples with a part (train, val, test) and allowed classes."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Sample:
 def read_corpora(folders: Sequence[Path], task: Task, *, val_share: float = 1.0) -> list[Sample]:
     """Every sample of the folders' manifests whose label the task knows, in the manifests' order.
 
-    A manifest has file, label, source, sequence and group, and either split (train, val, test) or fold (5 is test, 4 is
-    val). With ``val_share`` below 1 only that share of the val groups (chosen by a hash of their name) stays val, and the
-    others join the training part.
+    A manifest has file, label, source, sequence and group, and either split (train, val, test) or fold (5 is test, 4
+    is val). With ``val_share`` below 1 only that share of the val groups (chosen by a hash of their name) stays val;
+    the others join the training part.
     """
     samples: list[Sample] = []
     for folder in folders:

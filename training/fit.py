@@ -1,4 +1,4 @@
-"""One training run: a network fitted to the corpora, head first, then the whole of it, with everything kept in a folder."""
+"""One training run: a network fitted to the corpora, head first, then the whole of it, all kept in a folder."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ HEAD_EPOCH = 100_000  # far from the passes of the main phase, so that its draws
 class RunSettings:
     """Everything that decides a run's outcome; written into its folder and onto the model's card.
 
-    ``passes`` of ``draws`` images each; ``rate`` is AdamW's peak learning rate after ``warm_up`` passes, then cosine to 0;
-    ``patience`` passes without a lower val loss end the run; ``val_share`` of the val groups are kept for validation and
-    calibration, the rest joins the training part; ``ema`` is the momentum of the averaged weights that are kept.
+    ``passes`` of ``draws`` images each; ``rate`` is AdamW's peak learning rate after ``warm_up`` passes, then cosine to
+    0; ``patience`` passes without a lower val loss end the run; ``val_share`` of the val groups are kept for validation
+    and calibration, the rest joins the training part; ``ema`` is the momentum of the averaged weights that are kept.
     """
 
     task: str
@@ -77,8 +77,14 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
     samples = read_corpora([Path(folder) for folder in settings.data], task, val_share=settings.val_share)
     train = [sample for sample in samples if sample.part == "train"]
     val = [sample for sample in samples if sample.part == "val"]
-    draws = Draws(load_images(train, task, cache), allowed_classes(train, task), sampling_weights(train),
-                  settings.batch, settings.steps, settings.seed)
+    draws = Draws(
+        load_images(train, task, cache),
+        allowed_classes(train, task),
+        sampling_weights(train),
+        settings.batch,
+        settings.steps,
+        settings.seed,
+    )
     val_images, val_labels = load_images(val, task, cache), allowed_classes(val, task)
     with _all_devices():
         model = build(settings.network, len(task.classes), size=task.preparation.size, dropout=settings.dropout)
@@ -102,12 +108,18 @@ def _fit_head(model: keras.Model, settings: RunSettings, draws: Draws) -> None:
     for layer in model.layers:
         layer.trainable = layer.name == "logits"
     model.compile(keras.optimizers.AdamW(settings.head_rate), PartialLabelLoss(settings.smoothing))
-    model.fit(_batches(draws, first_epoch=HEAD_EPOCH), epochs=settings.head_passes, steps_per_epoch=settings.steps, shuffle=False,
-              verbose=_verbosity())
+    model.fit(
+        _batches(draws, first_epoch=HEAD_EPOCH),
+        epochs=settings.head_passes,
+        steps_per_epoch=settings.steps,
+        shuffle=False,
+        verbose=_verbosity(),
+    )
 
 
-def _fit_all(model: keras.Model, settings: RunSettings, draws: Draws, val: tuple[Any, Any], run: Path, *,
-             resume: bool) -> None:
+def _fit_all(
+    model: keras.Model, settings: RunSettings, draws: Draws, val: tuple[Any, Any], run: Path, *, resume: bool
+) -> None:
     adapts = get_network(settings.network).adapt_normalisation
     for layer in model.layers:
         layer.trainable = adapts or not isinstance(layer, keras.layers.BatchNormalization)
@@ -115,8 +127,9 @@ def _fit_all(model: keras.Model, settings: RunSettings, draws: Draws, val: tuple
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, total - warm_up, warmup_target=settings.rate, warmup_steps=warm_up
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, use_ema=True,
-                                       ema_momentum=settings.ema, clipnorm=1.0)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=settings.weight_decay, use_ema=True, ema_momentum=settings.ema, clipnorm=1.0
+    )
     model.compile(optimizer, PartialLabelLoss(settings.smoothing))
     backup = run / "backup"
     if not resume and backup.exists():
@@ -125,16 +138,29 @@ def _fit_all(model: keras.Model, settings: RunSettings, draws: Draws, val: tuple
     callbacks = [
         keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
         keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
-        keras.callbacks.ModelCheckpoint(str(run / BEST), monitor="val_loss", save_best_only=True,
-                                        save_weights_only=True, initial_value_threshold=_best_so_far(run, resume)),
+        keras.callbacks.ModelCheckpoint(
+            str(run / BEST),
+            monitor="val_loss",
+            save_best_only=True,
+            save_weights_only=True,
+            initial_value_threshold=_best_so_far(run, resume),
+        ),
         keras.callbacks.CSVLogger(str(run / HISTORY), append=resume),
         keras.callbacks.EarlyStopping("val_loss", patience=settings.patience),
     ]
     if keras.backend.backend() == "tensorflow":
         callbacks.append(keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False))
     done = _passes_done(run) if resume else 0
-    model.fit(_batches(draws, first_epoch=done), epochs=settings.passes, steps_per_epoch=settings.steps, shuffle=False,
-              validation_data=val, validation_batch_size=64, callbacks=callbacks, verbose=_verbosity())
+    model.fit(
+        _batches(draws, first_epoch=done),
+        epochs=settings.passes,
+        steps_per_epoch=settings.steps,
+        shuffle=False,
+        validation_data=val,
+        validation_batch_size=64,
+        callbacks=callbacks,
+        verbose=_verbosity(),
+    )
 
 
 def _batches(draws: Draws, first_epoch: int) -> Any:

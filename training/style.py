@@ -34,14 +34,14 @@ def gamma(image: FloatImage, rng: Rng) -> FloatImage:
 def contrast(image: FloatImage, rng: Rng) -> FloatImage:
     """Steeper or flatter around the middle, with a shift, clipped as a narrow window clips."""
     slope, shift = rng.uniform(0.65, 1.5), rng.uniform(-0.12, 0.12)
-    return np.clip((image - 0.4) * np.float32(slope) + np.float32(0.4 + shift * 0.5), 0, 1)
+    return np.asarray(np.clip((image - 0.4) * np.float32(slope) + np.float32(0.4 + shift * 0.5), 0, 1), np.float32)
 
 
 def bias_field(image: FloatImage, rng: Rng) -> FloatImage:
     """A slow change of brightness across the field, as surface coils cause."""
     coarse = np.exp(rng.uniform(-0.45, 0.45, (3, 3))).astype(np.float32)
     field = cv2.resize(coarse, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_CUBIC)
-    return np.clip(image * field, 0, 1)
+    return np.asarray(np.clip(image * field, 0, 1), np.float32)
 
 
 def blur(image: FloatImage, rng: Rng) -> FloatImage:
@@ -52,7 +52,7 @@ def blur(image: FloatImage, rng: Rng) -> FloatImage:
 def sharpen(image: FloatImage, rng: Rng) -> FloatImage:
     """Unsharp masking, as many exported pictures had."""
     soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 2.0))
-    return np.clip(image + np.float32(rng.uniform(0.3, 1.5)) * (image - soft), 0, 1)
+    return np.asarray(np.clip(image + np.float32(rng.uniform(0.3, 1.5)) * (image - soft), 0, 1), np.float32)
 
 
 def resolution(image: FloatImage, rng: Rng) -> FloatImage:
@@ -66,7 +66,7 @@ def resolution(image: FloatImage, rng: Rng) -> FloatImage:
 def noise(image: FloatImage, rng: Rng) -> FloatImage:
     """Rician noise (Gudbjartsson & Patz, 1995), standard deviation 0.01 to 0.07 of the range."""
     real, imaginary = rng.standard_normal((2, *image.shape), np.float32) * np.float32(rng.uniform(0.01, 0.07))
-    return np.clip(np.sqrt((image + real) ** 2 + imaginary**2), 0, 1)
+    return np.asarray(np.clip(np.sqrt((image + real) ** 2 + imaginary**2), 0, 1), np.float32)
 
 
 def jpeg(image: FloatImage, rng: Rng) -> FloatImage:
@@ -78,7 +78,7 @@ def jpeg(image: FloatImage, rng: Rng) -> FloatImage:
 def ghost(image: FloatImage, rng: Rng) -> FloatImage:
     """A faint shifted copy along one axis, as motion leaves."""
     shifted = np.roll(image, int(rng.integers(15, 90)), axis=int(rng.integers(2)))
-    return np.clip(image + np.float32(rng.uniform(0.04, 0.15)) * shifted, 0, 1)
+    return np.asarray(np.clip(image + np.float32(rng.uniform(0.04, 0.15)) * shifted, 0, 1), np.float32)
 
 
 STYLES: tuple[tuple[Callable[[FloatImage, Rng], FloatImage], float], ...] = (

@@ -79,21 +79,23 @@ def prepare(pixels: FloatImage, settings: PreparationSettings, *, keep_stages: b
         stages = (("grey", pixels), ("head", head), ("denoised", quiet), ("normalised", even), ("model input", square))
         if settings.denoise == "none":
             stages = tuple(stage for stage in stages if stage[0] != "denoised")
-    return Prepared(square, Placement((pixels.shape[0], pixels.shape[1]), box, inner, settings.size),
-                    settings.version, stages)
+    return Prepared(
+        square, Placement((pixels.shape[0], pixels.shape[1]), box, inner, settings.size), settings.version, stages
+    )
 
 
 def find_head(pixels: FloatImage, margin: float) -> Box:
-    """The rectangle around the bright regions (the largest and those of a tenth of it), widened by ``margin`` of its longer side on each side.
+    """The rectangle around the bright regions, widened by ``margin`` of its longer side on each side.
 
     A region is what exceeds Otsu's threshold (N. Otsu, 1979) on the square root of a blurred small copy's brightness:
     the root, because scalp fat and enhancing tumours are far brighter than brain and would move the threshold above it.
-    Where they are smaller than any head, the whole image is returned.
+    Regions under a tenth of the largest are left out; where all are smaller than any head, the whole image is returned.
     """
     rows, columns = pixels.shape
     scale = min(1.0, SEARCH_SIDE / max(rows, columns))
-    small = cv2.resize(pixels, (max(1, round(columns * scale)), max(1, round(rows * scale))),
-                       interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        pixels, (max(1, round(columns * scale)), max(1, round(rows * scale))), interpolation=cv2.INTER_AREA
+    )
     low, high = float(small.min()), float(small.max())
     if high - low < 2 / 255:
         raise NotPreparable("The image is blank: every pixel has nearly the same brightness. Choose another slice.")
@@ -125,7 +127,8 @@ def to_slice(square: FloatImage, placement: Placement) -> FloatImage:
     Returns float32 of ``placement.slice_shape``; outside the head's box it is 0.
     """
     if square.shape[0] != placement.size:
-        square = cv2.resize(square, (placement.size, placement.size), interpolation=cv2.INTER_CUBIC)
+        side = placement.size
+        square = np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
     inner, box = placement.inner, placement.box
     part = square[inner.top : inner.top + inner.height, inner.left : inner.left + inner.width]
     full = np.zeros(placement.slice_shape, np.float32)
@@ -145,8 +148,8 @@ def _normalise(pixels: FloatImage, percentiles: tuple[float, float]) -> FloatIma
     step = max(1, int(np.sqrt(pixels.size / 40_000)))
     low, high = np.percentile(pixels[::step, ::step], percentiles)
     span = max(float(high - low), 1e-3)
-    even: FloatImage = np.clip((pixels - np.float32(low)) / np.float32(span), 0, 1)
-    return even
+    even = np.clip((pixels - np.float32(low)) / np.float32(span), 0, 1)
+    return np.asarray(even, np.float32)
 
 
 def _median(pixels: FloatImage) -> FloatImage:

@@ -6,7 +6,7 @@ lie in one flat graph, so that a heat map can name any of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from services.errors import ModelNotFound
+from services.errors import ModelDamaged, ModelNotFound
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -24,9 +24,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Network:
     """An architecture.
 
-    ``backbone`` builds it without its top on a symbolic colour image (batch, size, size, 3); ``scale`` and ``offset`` map grey 0..1 to what
-    the starting weights expect, channel by channel (x * scale + offset); ``heat_layer`` is the layer whose feature maps
-    explain an answer; ``adapt_normalisation`` says whether batch normalisation learns in training.
+    ``backbone`` builds it without its top on a symbolic colour image (batch, size, size, 3); ``scale`` and ``offset``
+    map grey 0..1 to what the starting weights expect, channel by channel (x * scale + offset); ``heat_layer`` is the
+    layer whose feature maps explain an answer; ``adapt_normalisation`` says whether batch normalisation learns in training.
     """
 
     key: str
@@ -81,7 +81,7 @@ def get_network(key: str) -> Network:
 
 
 def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> keras.Model:
-    """A network with fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits."""
+    """Fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits."""
     network = get_network(key)
     grey = keras.Input((size, size, 1), name="slice", dtype="float32")
     channels = [
@@ -98,8 +98,8 @@ def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> k
 def load_starting_weights(model: keras.Model, key: str, source: str) -> str:
     """Fill the backbone of ``model`` from ``source`` and say in words where it came from.
 
-    ``source`` is "none" (fresh weights), "imagenet" (downloaded by Keras) or a file: a Keras .weights.h5 of the backbone
-    without its top, or a .npz of arrays named <layer>/<weight> which may hold a part of the layers.
+    ``source`` is "none" (fresh weights), "imagenet" (downloaded by Keras) or a file: a Keras .weights.h5 of the
+    backbone without its top, or a .npz of arrays named <layer>/<weight> which may hold a part of the layers.
     """
     if source == "none":
         return "none: fresh random weights"
@@ -123,7 +123,7 @@ def load_starting_weights(model: keras.Model, key: str, source: str) -> str:
 
 
 def _from_keras_applications(model: keras.Model, key: str) -> None:
-    """Keras's ImageNet files; those of ResNet50 and VGG16 expect BGR less a mean, which is folded into the first layer."""
+    """Keras's ImageNet files; ResNet50 and VGG16 expect BGR less a mean, which is folded into their first layer."""
     shape = (*model.input_shape[1:3], 3)
     if key == "efficientnet":
         _copy(keras.applications.EfficientNetV2B0(include_top=False, weights="imagenet", input_shape=shape), model)
@@ -145,3 +145,25 @@ def _copy(source: keras.Model, target: keras.Model) -> None:
     for layer in source.layers:
         if layer.weights:
             by_name[layer.name].set_weights(layer.get_weights())
+
+
+def get_arrays(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
+    """Every weight in half precision under <layer>/<weight>; what a version folder's weights file holds."""
+    return {
+        f"{layer.name}/{weight.name}": np.asarray(keras.ops.convert_to_numpy(weight), np.float16)
+        for layer in model.layers
+        for weight in layer.weights
+        if weight.name != "seed_generator_state"
+    }
+
+
+def set_arrays(model: keras.Model, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Fill every weight of ``model`` from such arrays; raises ModelDamaged where one is missing or of another shape."""
+    for layer in model.layers:
+        for weight in layer.weights:
+            if weight.name == "seed_generator_state":
+                continue
+            name = f"{layer.name}/{weight.name}"
+            if name not in arrays or arrays[name].shape != tuple(weight.shape):
+                raise ModelDamaged(f"The weights file does not fit the network: {name} is missing or of another shape.")
+            weight.assign(np.asarray(arrays[name], np.float32))

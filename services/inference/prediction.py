@@ -9,7 +9,7 @@ from services.imaging.slice import FloatImage
 
 
 class Verdict(StrEnum):
-    """ANSWERED: the confidence reaches the task's threshold. UNCERTAIN: it does not, refer. REFUSED: the gate said no."""
+    """ANSWERED: the confidence reaches the threshold. UNCERTAIN: it does not, refer. REFUSED: the gate said no."""
 
     ANSWERED = "answered"
     UNCERTAIN = "uncertain"

@@ -33,6 +33,7 @@ class GateSettings:
     maximum_aspect: float = 2.5
     maximum_colourfulness: float = 0.04
     minimum_contrast: float = 0.05
+    maximum_rim: float = 0.45
 
 
 @dataclass(frozen=True)

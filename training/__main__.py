@@ -1,0 +1,143 @@
+"""``python -m training``: train, calibrate, evaluate and register a model, offline."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.errors import FalxError
+
+# TensorFlow frees and takes back the same large blocks at every step; unless glibc keeps them, the kernel gets most of
+# the time. glibc reads these only when a process starts.
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "10000000000", "MALLOC_MMAP_THRESHOLD_": "10000000000"}
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+Data = Annotated[list[Path], typer.Option("--data", help="Folder with a manifest.csv; repeat for several.")]
+Run = Annotated[Path, typer.Option("--run", help="Folder of the run: settings, weights, history, log.")]
+Cache = Annotated[Path, typer.Option(help="Folder where prepared images are kept between commands.")]
+Models = Annotated[Path, typer.Option(help="The model repository.")]
+RUN, CACHE, MODELS = Path("runs/latest"), Path("runs/cache"), Path("saved_models")
+
+
+@app.command()
+def train(
+    data: Data,
+    task: Annotated[str, typer.Option(help="Key of the task.")] = "brain_tumor_type",
+    model: Annotated[str, typer.Option(help="efficientnet, resnet50 or vgg16.")] = "efficientnet",
+    weights: Annotated[str, typer.Option(help="imagenet (downloads), none, or a file.")] = "imagenet",
+    run: Run = RUN,
+    cache: Cache = CACHE,
+    passes: Annotated[int, typer.Option(help="Passes over the drawn images.", min=1)] = 14,
+    draws: Annotated[int, typer.Option(help="Images drawn a pass.", min=32)] = 4480,
+    batch: Annotated[int, typer.Option(help="Images a step.", min=2)] = 32,
+    rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1.5e-4,
+    val_share: Annotated[float, typer.Option(help="Share of the val groups kept for val; the rest trains.")] = 0.4,
+    patience: Annotated[int, typer.Option(help="Passes without a lower val loss before the run ends.")] = 6,
+    seed: Annotated[int, typer.Option(help="Decides draws, augmentation and the head's first weights.")] = 1,
+    mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16 where it is faster.")] = False,
+    resume: Annotated[bool, typer.Option(help="Go on after the last whole pass of --run.")] = False,
+) -> None:
+    """Fit a network to the corpora: head first, then the whole of it; the best averaged weights stay in --run."""
+    from training.fit import RunSettings, fit, read_settings
+
+    if resume:
+        settings = read_settings(run)
+    else:
+        settings = RunSettings(
+            task=task,
+            network=model,
+            data=tuple(str(folder.resolve()) for folder in data),
+            weights=weights,
+            passes=passes,
+            draws=draws,
+            batch=batch,
+            rate=rate,
+            val_share=val_share,
+            patience=patience,
+            seed=seed,
+            mixed_precision=mixed_precision,
+        )
+    best = fit(settings, run, resume=resume, cache=cache)
+    typer.echo(f"The best weights are in {best}. Next: python -m training calibrate --run {run}")
+
+
+@app.command()
+def calibrate(
+    run: Run = RUN,
+    cache: Cache = CACHE,
+    flips: Annotated[bool, typer.Option(help="Average over the slice and its mirror image.")] = True,
+) -> None:
+    """Find temperature and threshold on val and keep them in --run."""
+    from training.finished import FinishedRun
+
+    found = FinishedRun(run, cache, flips=flips).calibrate()
+    typer.echo(f"Temperature {found.temperature}, threshold {found.threshold} ({found.reason}).")
+
+
+@app.command()
+def register(
+    run: Run = RUN,
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+    live: Annotated[bool, typer.Option(help="Let the new version serve at once.")] = False,
+    default: Annotated[bool, typer.Option(help="With --live: let this network answer by default.")] = False,
+) -> None:
+    """Write the run's model as a new version, with its card, and print its figures."""
+    from services.inference.repository import ModelRepository
+    from training.finished import FinishedRun
+    from training.table import show
+
+    repository = ModelRepository(models)
+    ref, evaluation = FinishedRun(run, cache).register(repository)
+    if live:
+        repository.make_live(ref, default=default)
+    show(evaluation)
+    typer.echo(f"Registered {ref}{' and live' if live else ''}.")
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    task: Annotated[str, typer.Option(help="Key of the task.")] = "brain_tumor_type",
+    model: Annotated[str, typer.Option(help="Network; the one that serves unless given.")] = "",
+    version: Annotated[str, typer.Option(help="Version; the live one unless given.")] = "",
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+) -> None:
+    """Score a registered version again and print its figures beside its card's; exit 1 where they differ."""
+    from services.inference.prediction import ModelRef
+    from services.inference.repository import ModelRepository
+    from training.finished import differences, score_again
+    from training.table import show
+
+    repository = ModelRepository(models)
+    ref = ModelRef(task, model, version) if model and version else repository.live_ref(task, model or None)
+    evaluation = score_again(repository, ref, data, cache)
+    show(evaluation)
+    differing = differences(repository.card(ref), evaluation)
+    for line in differing:
+        typer.echo(f"differs from the card: {line}", err=True)
+    if differing:
+        raise typer.Exit(1)
+    typer.echo(f"{ref}: every figure is the card's.")
+
+
+def main() -> None:
+    """Start again with glibc's thresholds raised where they are not, then run the command."""
+    if sys.platform == "linux" and any(key not in os.environ for key in KEEP_MEMORY):
+        os.environ.update({key: os.environ.get(key, value) for key, value in KEEP_MEMORY.items()})
+        os.execv(sys.executable, [sys.executable, "-m", "training", *sys.argv[1:]])
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        app()
+    except FalxError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Temperature and threshold, both from the val part and from nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from services.inference.calibration import probabilities
+
+TARGET_ACCURACY = 0.99
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``temperature`` divides the logits; below ``threshold`` of confidence the answer is uncertain, for ``reason``."""
+
+    temperature: float
+    threshold: float
+    reason: str
+
+
+def calibrate(logits: NDArray[np.float32], allowed: NDArray[np.float32]) -> Calibration:
+    """Fit both on the val part: ``logits`` (n, classes) and ``allowed`` (n, classes) of 0 and 1.
+
+    The temperature minimises the negative log of the probability of the allowed classes (Guo et al., 2017).
+    """
+
+    def loss(log_temperature: float) -> float:
+        shares = probabilities(logits, float(np.exp(log_temperature)))
+        return float(-np.log(np.maximum((shares * allowed).sum(axis=1), 1e-12)).mean())
+
+    temperature = float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
+    threshold, reason = choose_threshold(probabilities(logits, temperature), allowed)
+    return Calibration(round(temperature, 4), threshold, reason)
+
+
+def choose_threshold(shares: NDArray[np.float64], allowed: NDArray[np.float32]) -> tuple[float, str]:
+    """The lowest confidence from which on at least 99% of val's answers are right, and how that came out in words."""
+    confidence = shares.max(axis=1)
+    right = allowed[np.arange(len(shares)), shares.argmax(axis=1)] > 0
+    order = np.argsort(-confidence)
+    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    reaching = np.flatnonzero(accuracy >= TARGET_ACCURACY)
+    last = int(reaching[-1]) if len(reaching) else 0
+    threshold = float(np.ceil(confidence[order][last] * 1000 - 1e-9) / 1000) if last < len(order) - 1 else 0.0
+    # An answer that beats the others only just is never given as one, however well val went.
+    threshold = min(max(threshold, 0.5), 0.99)
+    answered = confidence >= threshold
+    return threshold, (
+        f"chosen on val: at this confidence or more {right[answered].mean():.1%} of the answers are right and "
+        f"{answered.mean():.1%} of the slices are answered (target {TARGET_ACCURACY:.0%} right)"
+    )

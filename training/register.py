@@ -1,0 +1,177 @@
+"""From a finished run to an immutable version folder in the model repository."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version as library_version
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from services.imaging.phantom import PHANTOMS, draw
+from services.imaging.prepare import prepare
+from services.inference.calibration import probabilities
+from services.inference.card import CARD, EVALUATION, SELF_TEST, WEIGHTS, Card, DataFacts, Estimate
+from services.inference.networks import get_arrays, get_network, set_arrays
+from services.inference.prediction import ModelRef
+from services.inference.repository import ModelRepository
+from services.tasks import get_task
+from services.tasks.task import Task
+from training.calibrate import Calibration
+from training.corpus import Sample, data_hash
+from training.evaluate import Evaluation, logits_of
+from training.fit import RunSettings
+from training.sources import INTENDED_USE, LICENCES, LIMITS, RESEARCH_ONLY, UNKNOWN_TERMS, WEIGHT_TERMS
+
+LIBRARIES = ("tensorflow-cpu", "keras", "keras-cv", "numpy", "opencv-python-headless", "scikit-learn")
+README_PAGE = "README.md"
+
+
+def in_half_precision(model: keras.Model) -> keras.Model:
+    """The same model with every weight rounded as the weights file stores it, so that figures are those of the file."""
+    set_arrays(model, get_arrays(model))
+    return model
+
+
+def register(
+    model: keras.Model,
+    settings: RunSettings,
+    samples: Sequence[Sample],
+    calibration: Calibration,
+    evaluation: Evaluation,
+    repository: ModelRepository,
+    *,
+    flips: bool,
+) -> ModelRef:
+    """Write <task>/<network>/<next version>/ in one step: weights, self-test, evaluation, card and a page to read."""
+    task, network = get_task(settings.task), get_network(settings.network)
+    ref = ModelRef(task.key, network.key, repository.next_version(task.key, network.key))
+    final = repository.folder(ref)
+    partial = final.with_name(f".{ref.version}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    np.savez(partial / WEIGHTS, allow_pickle=False, **get_arrays(model))
+    squares = self_test_squares(task)
+    np.savez_compressed(partial / SELF_TEST, squares=squares)
+    (partial / EVALUATION).write_text(evaluation.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    expected = probabilities(logits_of(model, squares, flips=flips), calibration.temperature)
+    origin = Path(settings.weights).name
+    card = Card(
+        task=task.key,
+        network=network.key,
+        network_title=network.title,
+        version=ref.version,
+        registered=datetime.now(UTC).replace(microsecond=0),
+        classes=task.class_keys,
+        preparation=json.loads(json.dumps(asdict(task.preparation))),
+        flips=flips,
+        temperature=calibration.temperature,
+        threshold=calibration.threshold,
+        threshold_reason=calibration.reason,
+        heat_layer=network.heat_layer,
+        heat_method="Grad-CAM",
+        starting_weights=origin,
+        terms=RESEARCH_ONLY if origin == "none" else WEIGHT_TERMS.get(origin, UNKNOWN_TERMS),
+        hyperparameters=_hyperparameters(settings),
+        data=_data_facts(samples),
+        val=evaluation.val,
+        test=evaluation.test,
+        breakdown=evaluation.breakdown,
+        presence=evaluation.presence,
+        intended_use=INTENDED_USE,
+        limits=LIMITS,
+        self_test_probabilities=tuple(tuple(round(float(p), 5) for p in row) for row in expected),
+        libraries={name: library_version(name) for name in LIBRARIES},
+        files={name: _sha256(partial / name) for name in (WEIGHTS, SELF_TEST, EVALUATION)},
+    )
+    (partial / CARD).write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (partial / README_PAGE).write_text(page(card, task), encoding="utf-8")
+    partial.replace(final)
+    return ref
+
+
+def self_test_squares(task: Task) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Every phantom prepared: uint8 (phantoms, size, size). Drawn ones, so that no patient ships with a model."""
+    squares = [prepare(draw(info.key).astype(np.float32) / np.float32(255), task.preparation) for info in PHANTOMS]
+    return np.stack([np.round(square.pixels * 255).astype(np.uint8) for square in squares])
+
+
+def page(card: Card, task: Task) -> str:
+    """The card in words, for someone who opens the folder."""
+    test, rows = card.test, []
+    for key, figures in test.classes.items():
+        rows.append(
+            f"| {task.class_info(key).name} | {figures.images} | {figures.precision.value:.3f} | "
+            f"{figures.recall.value:.3f} | {figures.f1.value:.3f} ({figures.f1.low:.3f} to {figures.f1.high:.3f}) |"
+        )
+    presence = [
+        f"| {p.name} | {p.images} ({p.tumours}) | {_words(p.auc)} | {_words(p.sensitivity)} | {_words(p.specificity)} |"
+        for p in card.presence
+    ]
+    return "\n".join(
+        [
+            f"# {card.network_title} for {task.title.lower()}, version {card.version}",
+            "",
+            card.intended_use,
+            "",
+            f"Test part: {test.images} images of {test.groups} groups. Macro-F1 {test.macro_f1.value:.3f} "
+            f"({test.macro_f1.low:.3f} to {test.macro_f1.high:.3f}), accuracy {test.accuracy.value:.3f}, expected "
+            f"calibration error {test.calibration_error.value:.3f}. Intervals are 95%, bootstrapped over groups.",
+            "",
+            "| class | images | precision | recall | F1 |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            "Tumour against none on the test part (cut at one half):",
+            "",
+            "| images of | images (tumours) | AUC | sensitivity | specificity |",
+            "|---|---|---|---|---|",
+            *presence,
+            "",
+            "## Limits",
+            "",
+            *[f"- {limit}" for limit in card.limits],
+            "",
+            "## Terms",
+            "",
+            card.terms,
+            "",
+            *[f"- {licence}" for licence in card.data.licences],
+            "",
+        ]
+    )
+
+
+def _words(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def _hyperparameters(settings: RunSettings) -> dict[str, object]:
+    kept = asdict(settings)
+    kept["data"] = [Path(folder).name for folder in settings.data]
+    kept["weights"] = Path(settings.weights).name
+    return kept
+
+
+def _data_facts(samples: Sequence[Sample]) -> DataFacts:
+    parts = ("train", "val", "test")
+    sources = tuple(sorted({s.source for s in samples}))
+    return DataFacts(
+        sha256=data_hash(samples),
+        corpora=tuple(sorted({s.corpus for s in samples})),
+        sources=sources,
+        licences=tuple(LICENCES.get(source, f"{source}: terms unknown") for source in sources),
+        counts={part: dict(sorted(Counter(s.label for s in samples if s.part == part).items())) for part in parts},
+        groups={part: len({s.group for s in samples if s.part == part}) for part in parts},
+    )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
