@@ -55,9 +55,17 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def by_turns(
-    subject: Callable[[], object], reference: Callable[[], object], *, pairs: int, warm_up: int = 3
+    subject: Callable[[], object],
+    reference: Callable[[], object],
+    *,
+    pairs: int,
+    warm_up: int = 3,
+    before: Callable[[], object] = lambda: None,
 ) -> tuple[list[float], list[float]]:
-    """Seconds of ``subject`` and of ``reference`` over ``pairs`` turns, after ``warm_up`` calls of each."""
+    """Seconds of ``subject`` and of ``reference`` over ``pairs`` turns, after ``warm_up`` calls of each.
+
+    ``before`` is called ahead of each timed turn of the subject, outside the clock.
+    """
     for _ in range(warm_up):
         subject()
         reference()
@@ -66,8 +74,10 @@ def by_turns(
     for turn in range(pairs):
         if turn % 2:
             theirs.append(seconds(reference))
+            before()
             ours.append(seconds(subject))
         else:
+            before()
             ours.append(seconds(subject))
             theirs.append(seconds(reference))
     return ours, theirs

@@ -57,7 +57,11 @@ def table(results: Sequence[Result]) -> list[str]:
     return rows
 
 
+def _count(result: Result) -> str:
+    return f"{len(result.ratios)} pairs" if len(result.ratios) > 1 else "once"
+
+
 def page(results: Sequence[Result]) -> str:
     """The whole page."""
-    meanings = [f"- **{result.name}**: {result.meaning} ({len(result.ratios)} pairs)" for result in results]
+    meanings = [f"- **{result.name}**: {result.meaning} ({_count(result)})." for result in results]
     return "\n".join([HEAD, *table(results), "", machine(), "", "## What is compared", "", *meanings, ""])
