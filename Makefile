@@ -13,8 +13,8 @@ ENVIRONMENT := $(if $(PYTHON),$(PYTHON) tools/environment.py,echo "falx: no Pyth
 
 # TensorFlow says nothing at start; glibc keeps large blocks instead of handing them back to the kernel after every step.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
-export MALLOC_MMAP_THRESHOLD_ ?= 1073741824
-export MALLOC_TRIM_THRESHOLD_ ?= 4294967296
+export MALLOC_MMAP_THRESHOLD_ ?= 10000000000
+export MALLOC_TRIM_THRESHOLD_ ?= 10000000000
 export PYTHONUTF8 = 1
 
 TASK ?= brain_tumor_type
@@ -52,8 +52,10 @@ screens: venv-test ## draw every page at 1440 and 390 pixels into docs/screens
 	@$(PYTHON) tools/system_packages.py
 	@$(BIN)/python -m tools.screens
 
-train: venv-training ## train TASK with MODEL on the folders DATA, then evaluate, calibrate and register
+train: venv-training ## train MODEL for TASK on the folders DATA from WEIGHTS, calibrate it, register and evaluate it
 	@$(BIN)/python -m training train --task $(TASK) --model $(MODEL) $(addprefix --data ,$(DATA)) --weights $(WEIGHTS)
+	@$(BIN)/python -m training calibrate
+	@$(BIN)/python -m training register
 
 docs: venv-test ## write the generated parts of docs/ and README.md again
 	@$(BIN)/python -m tools.reference
