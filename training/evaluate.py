@@ -53,9 +53,13 @@ def logits_of(model: keras.Model, images: NDArray[np.uint8], *, flips: bool, bat
 def evaluate(
     task: Task, samples: Sequence[Sample], logits: NDArray[np.float32], temperature: float, threshold: float
 ) -> Evaluation:
-    """Figures of ``logits`` (n, classes) for ``samples``, of which only the val and test parts are looked at."""
+    """Figures of ``logits`` (n, classes) for ``samples``, of which only the val and test parts are looked at.
+
+    Figures per class are of the corpora that name the class of every image; the others are scored as tumour or none.
+    """
     shares = probabilities(logits, temperature)
-    named = [i for i, s in enumerate(samples) if len(task.labels[s.label]) == 1]
+    vague = {s.corpus for s in samples if len(task.labels[s.label]) > 1}
+    named = [i for i, s in enumerate(samples) if s.corpus not in vague]
     test = [i for i in named if samples[i].part == "test"]
     return Evaluation(
         val=_part("val", task, samples, shares, [i for i in named if samples[i].part == "val"]),
@@ -102,7 +106,7 @@ def _presence(task: Task, samples: Sequence[Sample], shares: Floats) -> Iterator
     test = np.array([s.part == "test" for s in samples])
     for corpus in sorted({s.corpus for s in samples}):
         inside = test & np.array([s.corpus == corpus for s in samples])
-        if all(len(task.labels[samples[i].label]) == 1 for i in np.flatnonzero(inside).tolist()):
+        if all(len(task.labels[s.label]) == 1 for s in samples if s.corpus == corpus):
             yield _presence_of(f"{corpus}: tumour against none", inside, tumour, score, samples)
             continue
         for source, sequence in sorted(

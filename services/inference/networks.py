@@ -25,8 +25,8 @@ class Network:
     """An architecture.
 
     ``backbone`` builds it without its top on a symbolic colour image (batch, size, size, 3); ``scale`` and ``offset``
-    map grey 0..1 to what the starting weights expect, channel by channel (x * scale + offset); ``heat_layer`` is the
-    layer whose feature maps explain an answer; ``adapt_normalisation`` says whether batch normalisation learns in training.
+    map grey 0..1 to what the starting weights expect, channel by channel (x * scale + offset); ``heat_layer`` is
+    the layer whose feature maps explain an answer; ``adapt_normalisation`` says whether batch normalisation learns.
     """
 
     key: str
