@@ -14,6 +14,10 @@ from packaging.utils import canonicalize_name
 from tools.environment import CONSTRAINTS, FILES, ROOT, requirement_lines
 
 
+# They come with the interpreter's venv, in the version that fits it.
+BUNDLED = {"pip", "setuptools", "wheel"}
+
+
 def closure(lines: list[str]) -> dict[str, str]:
     """Name and installed version of each requirement and of all that it asks for on this platform."""
     found: dict[str, str] = {}
@@ -41,7 +45,7 @@ def closure(lines: list[str]) -> dict[str, str]:
 def main() -> None:
     """Write the file, sorted by name."""
     versions = closure(requirement_lines(ROOT / FILES["test"]))
-    lines = [f"{name}=={version}" for name, version in sorted(versions.items())]
+    lines = [f"{name}=={version}" for name, version in sorted(versions.items()) if name not in BUNDLED]
     header = "# Written by `make lock`: every package, indirect ones too. requirements*.txt choose the direct ones.\n"
     CONSTRAINTS.write_text(header + "\n".join(lines) + "\n", encoding="utf-8")
     print(f"wrote {CONSTRAINTS.name}: {len(lines)} packages")
