@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name
 
 from tools.environment import CONSTRAINTS, FILES, ROOT, requirement_lines
 
-
 # They come with the interpreter's venv, in the version that fits it.
 BUNDLED = {"pip", "setuptools", "wheel"}
 
