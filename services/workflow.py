@@ -5,16 +5,36 @@ bytes ─ decode ─ Slice ─ gate ─ prepare ─ Prepared ─ predict and exp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from types import MappingProxyType
 
-from services.imaging.decode import Limits, decode
+from services.errors import DamagedFile
+from services.imaging.decode import decode
 from services.imaging.gate import GateDecision, check
+from services.imaging.limits import DEFAULT_LIMITS, Limits
+from services.imaging.overlay import to_png
 from services.imaging.prepare import Prepared, prepare
 from services.imaging.slice import Slice
 from services.inference.engine import Engine
 from services.inference.prediction import HeatMap, Prediction
+from services.inference.repository import ModelRepository
+from services.records.rights import Action, Actor, require
+from services.records.store import Store, open_store
+from services.records.studies import HEAT_MAP, REPORT, UPLOAD, NewStudy, StudyView, get_study, read_file, save_study
+from services.records.tables import PatientCreate, StudyCreate
+from services.reports import content
+from services.reports.evidence import evidence_of
+from services.reports.report import build_report
+from services.settings import Settings
 from services.tasks import get_task
 from services.tasks.task import Task
+
+MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
+    {"PNG": "image/png", "JPEG": "image/jpeg", "DICOM": "application/dicom"}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +68,7 @@ def look(
     frame: int | None = None,
     overrule_reason: str = "",
     explain: bool = True,
-    limits: Limits | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Analysis:
     """Decode, check, prepare, predict and explain one upload; nothing is stored.
 
@@ -56,7 +76,7 @@ def look(
     Raises FalxError with a sentence for everything that is wrong with the file or the model.
     """
     task = get_task(task_key)
-    image = decode(upload.data, frame=frame, limits=limits or Limits())
+    image = decode(upload.data, frame=frame, limits=limits)
     gate = check(image, task)
     if not gate.accepted and not overrule_reason:
         return Analysis(upload, task, image, gate, "", None, None, None)
@@ -66,3 +86,140 @@ def look(
         return Analysis(upload, task, image, gate, overrule_reason, prepared, prediction, heat)
     prediction = engine.predict(prepared, task, network)
     return Analysis(upload, task, image, gate, overrule_reason, prepared, prediction, None)
+
+
+@dataclass(frozen=True)
+class Details:
+    """What the person typed beside the image; both parts are checked when they are made."""
+
+    patient: PatientCreate
+    study_date: date
+    description: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Reopened:
+    """A stored study with its picture: the slice decoded again from the upload, and the stored heat map."""
+
+    view: StudyView
+    slice: Slice
+    heat: HeatMap | None
+
+
+@dataclass(frozen=True, eq=False)
+class Workbench:
+    """All that the path needs, opened once a process and shared by its sessions and threads."""
+
+    engine: Engine
+    store: Store
+    limits: Limits
+    demo: bool
+
+    @classmethod
+    def open(cls, settings: Settings) -> Workbench:
+        """Compose the parts as the settings say; no model is loaded and no connection made yet."""
+        limits = Limits(
+            max_bytes=settings.max_upload_mb * 2**20,
+            max_pixels=int(settings.max_megapixels * 1e6),
+            max_frames=settings.max_frames,
+        )
+        return cls(Engine(ModelRepository(settings.models_dir)), open_store(settings), limits, settings.demo)
+
+    def analyse(
+        self,
+        actor: Actor,
+        upload: Upload,
+        *,
+        task_key: str,
+        network: str | None = None,
+        frame: int | None = None,
+        overrule_reason: str = "",
+    ) -> Analysis:
+        """Look at an upload on behalf of someone who may save studies. Raises FalxError with a sentence."""
+        require(actor, Action.STUDY_SAVE)
+        return look(
+            self.engine,
+            upload,
+            task_key=task_key,
+            network=network,
+            frame=frame,
+            overrule_reason=overrule_reason,
+            limits=self.limits,
+        )
+
+    def save(self, actor: Actor, analysis: Analysis, details: Details) -> StudyView:
+        """Render the report and store the whole study, all of it or nothing. Raises FalxError with a sentence."""
+        require(actor, Action.STUDY_SAVE)
+        new = _new_study(analysis, details)
+        report = build_report(self._report_content(actor, analysis, new))
+        stem = f"falx-{new.study.study_date:%Y%m%d}-{str(new.public_id)[:8]}"
+        files = {**new.files, REPORT: (report, "application/pdf", f"{stem}.pdf")}
+        if analysis.heat is not None:
+            files[HEAT_MAP] = (to_png(analysis.heat.values), "image/png", f"{stem}-heat-map.png")
+        return save_study(self.store, actor, replace(new, files=files))
+
+    def report(self, actor: Actor, analysis: Analysis, details: Details) -> bytes:
+        """The PDF of an analysis that is not stored. Raises FalxError with a sentence."""
+        require(actor, Action.STUDY_SAVE)
+        return build_report(self._report_content(actor, analysis, _new_study(analysis, details)))
+
+    def reopen(self, actor: Actor, public_id: uuid.UUID | str) -> Reopened:
+        """A stored study with its picture, for someone who may see it. Raises FalxError with a sentence."""
+        view = get_study(self.store, actor, public_id)
+        image = decode(read_file(self.store, actor, public_id, UPLOAD), frame=view.frame, limits=self.limits)
+        heat = None
+        if HEAT_MAP in view.files and view.prediction is not None:
+            values = decode(read_file(self.store, actor, public_id, HEAT_MAP), limits=self.limits).pixels
+            if values.shape != image.shape:
+                raise DamagedFile("The stored heat map does not fit its slice. Analyse the slice again.")
+            heat = HeatMap(values, view.prediction.label, view.heat_map_layer, view.heat_map_method)
+        return Reopened(view, image, heat)
+
+    def _report_content(self, actor: Actor, analysis: Analysis, new: NewStudy) -> content.ReportContent:
+        patient, prediction = new.patient, analysis.prediction
+        return content.ReportContent(
+            task=analysis.task,
+            patient=content.PatientDetails(
+                patient.name, patient.identifier or "", patient.birth_date, patient.sex.value
+            ),
+            study=content.StudyDetails(
+                identifier=str(new.public_id),
+                created=new.created,
+                date=new.study.study_date,
+                description=new.study.description,
+                notes=new.study.notes,
+                reader=actor.full_name,
+            ),
+            image=analysis.slice,
+            prediction=prediction,
+            heat=analysis.heat,
+            gate_reasons=analysis.gate.reasons,
+            overruled=bool(analysis.overrule_reason),
+            evidence=evidence_of(self.engine.repository.card(prediction.model)) if prediction else None,
+            demo=self.demo,
+        )
+
+
+def _new_study(analysis: Analysis, details: Details) -> NewStudy:
+    image, gate = analysis.slice, analysis.gate
+    return NewStudy(
+        patient=details.patient,
+        study=StudyCreate(
+            task=analysis.task.key,
+            study_date=details.study_date,
+            description=details.description,
+            notes=details.notes,
+            format=image.format,
+            frame=image.frame,
+            frames=image.frames,
+            modality=image.modality,
+            gate_accepted=gate.accepted,
+            gate_reasons=gate.reasons,
+            overrule_reason="" if gate.accepted else analysis.overrule_reason,
+        ),
+        prediction=analysis.prediction,
+        files={UPLOAD: (analysis.upload.data, MEDIA_TYPES[image.format], analysis.upload.name)},
+        heat_map_method=analysis.heat.method if analysis.heat else "",
+        heat_map_layer=analysis.heat.layer if analysis.heat else "",
+    )

@@ -1,0 +1,33 @@
+"""A model's card as the evidence that a report prints."""
+
+from __future__ import annotations
+
+from services.inference.card import Card, Estimate
+from services.reports.content import Figure, ModelEvidence
+
+
+def evidence_of(card: Card) -> ModelEvidence:
+    """How the version did on its test part, and on what it learnt."""
+    train = card.data.counts.get("train", {})
+    return ModelEvidence(
+        model=card.ref,
+        title=card.network_title,
+        trained_on=(
+            f"{sum(train.values())} slices of {card.data.groups.get('train', 0)} groups "
+            f"from {', '.join(card.data.sources)}."
+        ),
+        tested_on=f"{card.test.images} slices of {card.test.groups} groups whose heads it never saw.",
+        images=card.test.images,
+        patients=card.test.groups,
+        accuracy=_figure(card.test.accuracy),
+        precision=_figure(card.test.precision),
+        recall=_figure(card.test.recall),
+        macro_f1=_figure(card.test.macro_f1),
+        calibration_error=_figure(card.test.calibration_error),
+        classes=card.classes,
+        confusion=card.test.confusion,
+    )
+
+
+def _figure(estimate: Estimate) -> Figure:
+    return Figure(estimate.value, estimate.low, estimate.high)
