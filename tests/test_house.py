@@ -112,6 +112,23 @@ def test_the_settings_page_is_current():
     assert reference.SETTINGS_PAGE.read_text(encoding="utf-8") == reference.settings_page(), "run make docs"
 
 
+def test_the_commands_page_is_current():
+    assert reference.COMMANDS_PAGE.read_text(encoding="utf-8") == reference.commands_page(), "run make docs"
+
+
+def test_every_runnable_module_is_on_the_commands_page():
+    """A package with __main__.py, or a module that is run with python -m, is a command that somebody may look for."""
+    mains = [path for folder in ("services", "training") for path in (ROOT / folder).rglob("*.py")]
+    runnable = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
+        for path in mains
+        if path.name == "__main__.py" or 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
+    }
+    assert runnable == set(reference.COMMANDS)
+    page = reference.commands_page()
+    assert all(f"## python -m {name}" in page for name in runnable)
+
+
 def test_every_setting_is_explained():
     page = reference.settings_page()
     for name, field in Settings.model_fields.items():

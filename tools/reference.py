@@ -5,19 +5,30 @@ A test compares the pages with what this module would write, so they cannot fall
 
 from __future__ import annotations
 
+import importlib
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import SecretStr
 
 from services.settings import ROOT, Settings
 
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
+COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+# ``python -m`` name → module that holds its typer application as ``app``.
+COMMANDS = {
+    "services.records": "services.records.__main__",
+    "services.batch": "services.batch",
+    "training": "training.__main__",
+}
 
 
 def _default(value: Any) -> str:
-    """A default as it would stand in a .env file; paths relative to Falx's folder."""
-    if value is None or value == "":
+    """A default as it would stand in a .env file or on a command line; paths relative to Falx's folder."""
+    if value is None or value in ("", (), []):
         return "*(empty)*"
     if isinstance(value, bool):
         return f"`{int(value)}`"
@@ -53,10 +64,68 @@ def settings_page() -> str:
     )
 
 
+def commands_page() -> str:
+    """docs/commands.md as Markdown: make's targets and every command of every module that has some."""
+    lines = [
+        "# Commands",
+        "",
+        "Written by `make docs` from the Makefile and from the commands themselves. Those that begin with `python` are",
+        "run in Falx's folder with the interpreter of `.venv`, which `make app` fills.",
+        "",
+        "## make",
+        "",
+        "| Command | What it does |",
+        "|---|---|",
+        *(f"| `make {target}` | {meaning} |" for target, meaning in make_targets().items()),
+        "",
+    ]
+    for name, module in COMMANDS.items():
+        application: typer.Typer = importlib.import_module(module).app
+        group = typer.main.get_command(application)
+        commands: dict[str, Any] = dict(getattr(group, "commands", {})) or {"": group}
+        lines += [f"## python -m {name}", "", _sentence(group.help), ""]
+        for key, command in commands.items():
+            lines += _command(f"python -m {name} {key}".strip(), command, repeat=bool(key))
+    return "\n".join(lines)
+
+
+def make_targets() -> dict[str, str]:
+    """Targets of the Makefile that ``make help`` shows, with their line."""
+    text = subprocess.run(["make", "-s", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
+    return dict(re.findall(r"^ *make ([a-z-]+) +(\S.*)$", text, re.MULTILINE))
+
+
+def _sentence(text: str | None) -> str:
+    """The first paragraph of a help text, on one line, with Markdown's code marks."""
+    first = re.split(r"\n\s*\n|\f", (text or "").strip())[0]
+    return " ".join(first.replace("``", "`").split())
+
+
+def _command(called: str, command: Any, *, repeat: bool) -> list[str]:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    names = "".join(f" {p.name.upper()}{'…' if p.nargs == -1 else ''}" for p in arguments)
+    lines = [f"### `{called}{names}`", ""]
+    if repeat:
+        lines += [_sentence(command.help), ""]
+    if options or arguments:
+        lines += ["| Argument or option | Default | Meaning |", "|---|---|---|"]
+        for parameter in [*arguments, *options]:
+            default = parameter.default
+            if isinstance(default, bool):
+                default = "on" if default else "off"
+            shown = "*(needed)*" if parameter.required else _default(default)
+            name = parameter.name.upper() if parameter in arguments else parameter.opts[0]
+            lines.append(f"| `{name}` | {shown} | {_sentence(getattr(parameter, 'help', ''))} |")
+        lines.append("")
+    return lines
+
+
 def main() -> None:
     """Write the pages."""
-    SETTINGS_PAGE.write_text(settings_page(), encoding="utf-8")
-    print(f"wrote {SETTINGS_PAGE.relative_to(ROOT)}")
+    for path, text in ((SETTINGS_PAGE, settings_page()), (COMMANDS_PAGE, commands_page())):
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
