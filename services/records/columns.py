@@ -65,23 +65,25 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-class ClassProbabilities(TypeDecorator[tuple[tuple[str, float], ...]]):
-    """(class, probability) pairs as JSON text.
+class AsJson(TypeDecorator[tuple[Any, ...]]):
+    """A tuple of words, or of (word, number) pairs, as JSON text.
 
-    An array of pairs keeps the order of the classes, which MySQL's JSON objects lose; text, because MariaDB's JSON is
+    Pairs in an array keep the order of the classes, which MySQL's JSON objects lose; text, because MariaDB's JSON is
     text under another name and MySQL's is not. Python writes the shortest digits that read back as the same float.
     """
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: tuple[tuple[str, float], ...] | None, dialect: Dialect) -> str | None:
-        """Pairs to JSON text."""
+    def process_bind_param(self, value: tuple[Any, ...] | None, dialect: Dialect) -> str | None:
+        """To JSON text."""
         return None if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[tuple[str, float], ...] | None:
-        """JSON text to pairs."""
-        return None if value is None else tuple((str(name), float(share)) for name, share in json.loads(value))
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> tuple[Any, ...] | None:
+        """From JSON text."""
+        if value is None:
+            return None
+        return tuple(tuple(item) if isinstance(item, list) else item for item in json.loads(value))
 
 
 def words(choices: type[StrEnum]) -> SqlEnum:

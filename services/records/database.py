@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from services.errors import InvalidRecord, RecordsError, SettingsError, Unavailable
 
@@ -76,8 +76,8 @@ def _sqlite(url: URL, common: dict[str, Any], *, foreign_keys: bool) -> Engine:
         file.touch(mode=0o600)
     except OSError as error:
         raise SettingsError(
-            f"The database file {file} cannot be made ({error.strerror}). Choose another folder with VAR_DIR or another "
-            "address with DATABASE_URL."
+            f"The database file {file} cannot be made ({error.strerror}). Choose another folder with VAR_DIR or "
+            "another address with DATABASE_URL."
         ) from error
     engine = create_engine(
         url,
@@ -121,8 +121,8 @@ def reading(engine: Engine) -> Iterator[Session]:
 def write(engine: Engine, work: Callable[[Session], T]) -> T:
     """Do ``work`` in one transaction and commit it: all of it or nothing.
 
-    ``work`` may be called again when another writer was in the way, so it must start from scratch each time. Raises what
-    ``work`` raises (rolled back), InvalidRecord where the database refuses a value, Unavailable otherwise.
+    ``work`` may be called again when another writer was in the way, so it must start from scratch each time. Raises
+    what ``work`` raises (rolled back), InvalidRecord where the database refuses a value, Unavailable otherwise.
     """
     for attempt in range(1, ATTEMPTS + 1):
         committing = False
@@ -141,8 +141,8 @@ def write(engine: Engine, work: Callable[[Session], T]) -> T:
             if committing:
                 log.error("commit failed: %s", error)
                 raise Unavailable(
-                    "The database failed at the last moment, so it is not certain whether this was stored. Look whether it "
-                    "is there before you try again."
+                    "The database failed at the last moment, so it is not certain whether this was stored. Look "
+                    "whether it is there before you try again."
                 ) from error
             raise as_sentence(error) from error
     raise AssertionError("the last attempt returns or raises")
@@ -155,6 +155,14 @@ def _again(error: SQLAlchemyError, attempt: int) -> bool:
     return isinstance(error, DBAPIError) and error.orig is not None and error.orig.args[:1] in TRANSIENT
 
 
+def key_of(row: SQLModel) -> int:
+    """The integer key of a row that has been flushed."""
+    key: int | None = getattr(row, "id", None)
+    if key is None:
+        raise InvalidRecord("This record has not been stored yet: store it first.")
+    return key
+
+
 def as_sentence(error: SQLAlchemyError) -> RecordsError:
     """The RecordsError for a database error; the cause goes to the log, without any value."""
     log.error("database error: %s", error)
@@ -163,6 +171,6 @@ def as_sentence(error: SQLAlchemyError) -> RecordsError:
             "The database refused this record because it contradicts another or does not fit. Check what you entered."
         )
     return Unavailable(
-        "The database cannot be used at the moment, and nothing was stored. Try again in a minute; if it stays like this, "
-        "ask an administrator to run “python -m services.records check”."
+        "The database cannot be used at the moment, and nothing was stored. Try again in a minute; if it stays like "
+        "this, ask an administrator to run “python -m services.records check”."
     )

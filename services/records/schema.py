@@ -41,7 +41,7 @@ def migrate(address: str, revision: str = "head") -> None:
     """Upgrade or downgrade the database at ``address`` (a SQLAlchemy address) to ``revision``.
 
     Two processes that start at once take turns. On SQLite a failed migration leaves the database as it was; MariaDB
-    commits each statement of a migration by itself. Raises SettingsError for an unusable address, Unavailable otherwise.
+    commits each statement of a migration by itself. Raises SettingsError for an unusable address, else Unavailable.
     """
     engine = make_engine(address, for_migrations=True)
     try:

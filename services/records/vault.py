@@ -88,7 +88,7 @@ class Vault:
 
     @contextmanager
     def saving(self) -> Iterator[Batch]:
-        """A batch to stage and publish in; no sweep runs until the block ends, and what was not published is removed."""
+        """A batch to stage and publish in; no sweep runs meanwhile, and what is not published is removed in the end."""
         batch = Batch(self)
         with self._locked(fcntl.LOCK_SH):
             try:
@@ -103,7 +103,8 @@ class Vault:
             content = self.path(digest).read_bytes()
         except OSError as error:
             raise Unavailable(
-                "The file is missing from the file store. Ask an administrator to run “python -m services.records check”."
+                "The file is missing from the file store. Ask an administrator to run “python -m services.records "
+                "check”."
             ) from error
         if hashlib.sha256(content).hexdigest() != digest:
             raise Unavailable(
@@ -167,8 +168,8 @@ def _disk(done: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise Unavailable(
-            f"The file store cannot be {done} ({error.strerror or 'input/output error'}), and nothing was stored. Ask an "
-            "administrator to look at its free space and permissions."
+            f"The file store cannot be {done} ({error.strerror or 'input/output error'}), and nothing was stored. Ask "
+            "an administrator to look at its free space and permissions."
         ) from error
 
 

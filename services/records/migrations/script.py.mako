@@ -13,8 +13,10 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
+    """Say what it adds."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
+    """Take it away again."""
     ${downgrades if downgrades else "pass"}

@@ -1,4 +1,4 @@
-"""The tables. A noun is what its models share (Base), what a caller fills in (Create), the table, what is shown (Public).
+"""The tables. A noun is what its models share (Base), what one fills in (Create), the table, what is shown (Public).
 
 Classes with ``table=True`` do not validate, so every row is made from a Create model, which does. Integer keys stay
 inside the database; ``public_id`` is what addresses and other layers see.

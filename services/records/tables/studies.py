@@ -16,8 +16,8 @@ from services.records.columns import (
     PUBLIC_ID,
     REAL,
     TABLE_OPTIONS,
+    AsJson,
     Checked,
-    ClassProbabilities,
     UtcTime,
     new_public_id,
     now,
@@ -30,10 +30,10 @@ EARLIEST_STUDY = date(1895, 1, 1)
 
 
 class StudyBase(SQLModel):
-    """One examined slice: what was asked, of which image, and what the gate said of it.
+    """One examined slice: of which image, and what the gate said of it.
 
-    ``frame`` counts from 0 and is below ``frames``. ``gate_overruled`` means that the gate refused and a doctor had the
-    slice answered all the same; ``gate_reason`` is the gate's sentence.
+    ``frame`` counts from 0 and is below ``frames``. ``gate_reasons`` are the gate's sentences where it did not accept;
+    with an ``overrule_reason`` a doctor had the slice answered all the same.
     """
 
     task: str = Field(max_length=64)
@@ -45,8 +45,8 @@ class StudyBase(SQLModel):
     frames: int = Field(default=1, ge=1)
     modality: str | None = Field(default=None, max_length=16)
     gate_accepted: bool = Field(default=True)
-    gate_overruled: bool = Field(default=False)
-    gate_reason: str = Field(default="", max_length=500, title="gate's reason")
+    gate_reasons: tuple[str, ...] = Field(default=(), sa_type=AsJson())
+    overrule_reason: str = Field(default="", max_length=500, title="reason for overruling")
 
 
 class StudyCreate(Checked, StudyBase):
@@ -54,7 +54,7 @@ class StudyCreate(Checked, StudyBase):
 
     format: Format
 
-    _line = field_validator("task", "description", "modality", "gate_reason", mode="before")(clean_line)
+    _line = field_validator("task", "description", "modality", "overrule_reason", mode="before")(clean_line)
     _text = field_validator("notes", mode="before")(clean_text)
 
     @field_validator("study_date")
@@ -66,10 +66,12 @@ class StudyCreate(Checked, StudyBase):
     def _consistent(self) -> Self:
         if self.frame >= self.frames:
             raise ValueError(f"frame {self.frame + 1} was chosen of a file with {self.frames}; choose another")
-        if self.gate_overruled and self.gate_accepted:
-            raise ValueError("an accepted slice cannot be overruled; store it as accepted")
-        if not self.gate_accepted and not self.gate_reason:
-            raise ValueError("a refused slice needs the gate's reason; store it along")
+        if self.gate_accepted and (self.gate_reasons or self.overrule_reason):
+            raise ValueError("an accepted slice has no reasons against it; store it as accepted or as refused")
+        if not self.gate_accepted and not self.gate_reasons:
+            raise ValueError("a refused slice needs the gate's reasons; store them along")
+        if len(self.gate_reasons) > 20 or any(len(reason) > 500 for reason in self.gate_reasons):
+            raise ValueError("the gate's reasons are too many or too long; shorten them")
         return self
 
 
@@ -102,7 +104,7 @@ class PredictionBase(SQLModel):
     confidence: float = Field(ge=0, le=1, sa_type=REAL)
     threshold: float = Field(ge=0, le=1, sa_type=REAL)
     verdict: Verdict = Field(sa_type=words(Verdict))
-    probabilities: tuple[tuple[str, float], ...] = Field(sa_type=ClassProbabilities())
+    probabilities: tuple[tuple[str, float], ...] = Field(sa_type=AsJson())
     milliseconds: float = Field(ge=0, le=1e9, sa_type=REAL)
     heat_map_method: str = Field(default="", max_length=64, title="heat map's method")
     heat_map_layer: str = Field(default="", max_length=128, title="heat map's layer")
@@ -116,10 +118,14 @@ class PredictionCreate(Checked, PredictionBase):
         shares = dict(self.probabilities)
         if len(shares) != len(self.probabilities) or not all(0 <= share <= 1 for share in shares.values()):
             raise ValueError("the probabilities must be one number from 0 to 1 a class; run the model again")
+        if abs(sum(shares.values()) - 1) > 1e-3:
+            raise ValueError("the probabilities do not add up to 1; run the model again")
         if shares.get(self.label) != self.confidence:
             raise ValueError("the confidence is not that of the predicted class; run the model again")
         if self.verdict is Verdict.REFUSED:
             raise ValueError("a refused slice has no prediction; store it without one")
+        if (self.verdict is Verdict.ANSWERED) is not (self.confidence >= self.threshold):
+            raise ValueError("the verdict contradicts the threshold; run the model again")
         return self
 
 

@@ -16,7 +16,7 @@ depends_on = None
 # A revision is never changed once others have run it, so it spells its types out and takes none from the code.
 TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 WORD = sa.String(16)
-OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+OPTIONS: Any = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 
 def _column(name: str, kind: Any, **options: Any) -> sa.Column[Any]:
@@ -46,6 +46,7 @@ def _index(table: str, *columns: str) -> None:
 
 
 def upgrade() -> None:
+    """Make every table and index."""
     _table(
         "user",
         _column("public_id", sa.CHAR(32)),
@@ -109,8 +110,8 @@ def upgrade() -> None:
         _column("frames", sa.Integer()),
         _column("modality", sa.String(16), nullable=True),
         _column("gate_accepted", sa.Boolean()),
-        _column("gate_overruled", sa.Boolean()),
-        _column("gate_reason", sa.String(500)),
+        _column("gate_reasons", sa.Text()),
+        _column("overrule_reason", sa.String(500)),
         _column("created", TIME),
         _points("study", "patient_id", "patient"),
         _points("study", "reader_id", "user"),
@@ -166,6 +167,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop them, those that point first."""
     for name in (
         "audit_event",
         "file",

@@ -1,0 +1,96 @@
+"""Commands of the records: ``python -m services.records --help``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+
+from services.errors import FalxError
+from services.records.demo import close_demo_accounts
+from services.records.people import create_admin
+from services.records.schema import migrate as migrate_database
+from services.records.schema import newest_revision
+from services.records.store import Store, open_store
+from services.records.upkeep import check as check_store
+from services.records.upkeep import sweep as sweep_store
+from services.settings import get_settings
+
+PASSWORD_VARIABLE = "FALX_ADMIN_PASSWORD"
+T = TypeVar("T")
+commands = typer.Typer(help="Set up and look after Falx's database and file store.", no_args_is_help=True)
+
+
+@commands.command()
+def migrate() -> None:
+    """Make the database, or bring it to this version's tables."""
+    migrate_database(get_settings().database)
+    typer.echo(f"The database stands at revision {newest_revision()}.")
+
+
+@commands.command("create-admin")
+def admin(
+    username: Annotated[str, typer.Option(help="Name to sign in with.")],
+    full_name: Annotated[str, typer.Option(help="Name as it is shown.")] = "Administrator",
+) -> None:
+    """Make an administrator. The password is asked for, or read from standard input or FALX_ADMIN_PASSWORD."""
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if password is None and sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    elif password is None:
+        password = sys.stdin.readline().rstrip("\r\n")
+    made = _with_store(lambda store: create_admin(store, username, full_name, password))
+    typer.echo(f"The administrator {made.username} can sign in now.")
+
+
+@commands.command()
+def check() -> None:
+    """Report files that are missing, damaged or without a row; the exit code is 1 where there are any."""
+    health = _with_store(check_store)
+    if health.revision != health.newest:
+        typer.echo(
+            f"The database stands at revision {health.revision or 'none'}, not {health.newest}: run migrate first."
+        )
+    for what, reason in health.unreadable:
+        typer.echo(f"{what}: {reason}")
+    for path in health.orphans:
+        typer.echo(f"{path}: no row names this file; “sweep” deletes it.")
+    typer.echo(
+        f"{health.files} files named, {len(health.unreadable)} missing or damaged, {len(health.orphans)} without a row."
+    )
+    if not health.whole:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def sweep() -> None:
+    """Delete files that no row names, left behind by interrupted writes."""
+    typer.echo(f"{_with_store(sweep_store)} files deleted.")
+
+
+@commands.command("close-demo-accounts")
+def close_demo() -> None:
+    """Deactivate the demo accounts, for a database that leaves demo mode."""
+    typer.echo(f"{_with_store(close_demo_accounts)} demo accounts closed.")
+
+
+def _with_store(work: Callable[[Store], T]) -> T:
+    with open_store(get_settings()) as store:
+        return work(store)
+
+
+def main() -> NoReturn:
+    """Run a command; what is wrong is one sentence on standard error, and exit code 2."""
+    try:
+        commands()
+    except FalxError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Finding studies again: pages of the history, newest first, and the numbers of the home page."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_
+from sqlalchemy import select as select_numbers
+from sqlmodel import col, select
+
+from services.inference.prediction import Verdict
+from services.records.columns import now
+from services.records.database import reading
+from services.records.patients import contains_words
+from services.records.rights import Action, Actor, confirm, require, visible_studies
+from services.records.store import Store
+from services.records.tables import Patient, PredictionRow, Study, User
+from services.tasks import TASKS
+
+LARGEST_PAGE = 200
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class StudyFilters:
+    """What a study must be like; empty fields ask for nothing.
+
+    ``patient`` is words of the identifier or name, ``first`` and ``last`` are study dates, both included. ``verdict``
+    REFUSED asks for studies without an answer.
+    """
+
+    patient: str = ""
+    first: date | None = None
+    last: date | None = None
+    label: str | None = None
+    verdict: Verdict | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True)
+class PageKey:
+    """The last study of a page; the next page begins after it, also when new studies have come meanwhile."""
+
+    created: datetime
+    public_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """A line of the history; ``label`` and ``confidence`` are None where the slice was refused."""
+
+    public_id: uuid.UUID
+    created: datetime
+    reader: str
+    patient_name: str
+    patient_identifier: str | None
+    task: str
+    study_date: date
+    description: str
+    verdict: Verdict
+    label: str | None
+    confidence: float | None
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """Part of the history, newest first; ``after`` is the key of the next page, None at the end."""
+
+    studies: tuple[StudySummary, ...]
+    after: PageKey | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers for the home page, over the studies that the actor may count.
+
+    ``positive`` studies are answered with a class that the task calls positive (a tumour); a week is the last seven
+    days.
+    """
+
+    studies: int
+    studies_this_week: int
+    patients: int
+    positive: int
+    uncertain_this_week: int
+    refused_this_week: int
+
+
+def find_studies(
+    store: Store, actor: Actor, filters: StudyFilters | None = None, after: PageKey | None = None, limit: int = 25
+) -> StudyPage:
+    """A page of at most ``limit`` (1 to 200) studies that the actor may see. Raises NotAllowed."""
+    require(actor, Action.STUDY_FIND)
+    size = min(max(limit, 1), LARGEST_PAGE)
+    query = (
+        select(Study, Patient, User.full_name, PredictionRow)
+        .join(Patient, col(Patient.id) == col(Study.patient_id))
+        .join(User, col(User.id) == col(Study.reader_id))
+        .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
+        .where(visible_studies(actor, Action.STUDY_FIND), *_conditions(filters or StudyFilters()))
+        .order_by(col(Study.created).desc(), col(Study.public_id).desc())
+        .limit(size + 1)
+    )
+    if after is not None:
+        older = col(Study.created) < after.created
+        tie = and_(col(Study.created) == after.created, col(Study.public_id) < after.public_id)
+        # The first condition is implied by the second; alone it lets the index start at the right place.
+        query = query.where(col(Study.created) <= after.created, or_(older, tie))
+    with reading(store.engine) as session:
+        confirm(session, actor)
+        found = session.exec(query).all()
+        studies = tuple(_summary(*row) for row in found[:size])
+    last = studies[-1] if len(found) > size else None
+    return StudyPage(studies, PageKey(last.created, last.public_id) if last else None)
+
+
+def counts(store: Store, actor: Actor) -> Counts:
+    """The numbers of the home page. Raises NotAllowed."""
+    require(actor, Action.STUDY_COUNT)
+    recent = col(Study.created) >= now() - WEEK
+    answered = col(PredictionRow.verdict) == Verdict.ANSWERED
+    query = (
+        select_numbers(
+            func.count(),
+            _number(recent),
+            func.count(func.distinct(Study.patient_id)),
+            _number(and_(answered, _positive())),
+            _number(and_(recent, col(PredictionRow.verdict) == Verdict.UNCERTAIN)),
+            _number(and_(recent, col(PredictionRow.id).is_(None))),
+        )
+        .select_from(Study)
+        .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
+        .where(visible_studies(actor, Action.STUDY_COUNT))
+    )
+    with reading(store.engine) as session:
+        confirm(session, actor)
+        return Counts(*(int(number or 0) for number in session.connection().execute(query).one()))
+
+
+def _number(condition: ColumnElement[bool]) -> Any:
+    return func.sum(case((condition, 1), else_=0))
+
+
+def _positive() -> ColumnElement[bool]:
+    """A condition on PredictionRow: the label is one that its task calls positive."""
+    return or_(
+        *(
+            and_(
+                col(PredictionRow.task) == task.key,
+                col(PredictionRow.label).in_([c.key for c in task.classes if c.positive]),
+            )
+            for task in TASKS.values()
+        )
+    )
+
+
+def _conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
+    asked = contains_words(filters.patient)
+    if filters.first is not None:
+        asked.append(col(Study.study_date) >= filters.first)
+    if filters.last is not None:
+        asked.append(col(Study.study_date) <= filters.last)
+    if filters.task is not None:
+        asked.append(col(Study.task) == filters.task)
+    if filters.label is not None:
+        asked.append(col(PredictionRow.label) == filters.label)
+    if filters.verdict is Verdict.REFUSED:
+        asked.append(col(PredictionRow.id).is_(None))
+    elif filters.verdict is not None:
+        asked.append(col(PredictionRow.verdict) == filters.verdict)
+    return asked
+
+
+def _summary(study: Study, patient: Patient, reader: str, answer: PredictionRow | None) -> StudySummary:
+    return StudySummary(
+        public_id=study.public_id,
+        created=study.created,
+        reader=reader,
+        patient_name=patient.name,
+        patient_identifier=patient.identifier,
+        task=study.task,
+        study_date=study.study_date,
+        description=study.description,
+        verdict=answer.verdict if answer else Verdict.REFUSED,
+        label=answer.label if answer else None,
+        confidence=answer.confidence if answer else None,
+    )

@@ -1,0 +1,67 @@
+"""Passwords: which are accepted, and how they are kept.
+
+Argon2id with the costs of RFC 9106, section 4, second choice (64 MiB, 3 passes, 4 lanes): argon2-cffi's default.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from services.errors import InvalidRecord
+
+SHORTEST, LONGEST = 12, 128
+HASHER = PasswordHasher()
+
+
+def hash_password(password: str, *, forbidden: frozenset[str] = frozenset()) -> str:
+    """Argon2id's text for a new password. Raises InvalidRecord for one that is not accepted."""
+    plain = _normal(password)
+    if plain is None or not SHORTEST <= len(plain) <= LONGEST:
+        raise InvalidRecord(f"A password has {SHORTEST} to {LONGEST} characters: choose another.")
+    if plain in forbidden:
+        raise InvalidRecord("This password is published with the demo accounts: choose another.")
+    return HASHER.hash(plain)
+
+
+def is_password(stored: str | None, password: str) -> bool:
+    """Whether ``password`` is the one behind ``stored``.
+
+    Where there is no ``stored`` hash, or nothing that could be a password, a dummy's hash is verified all the same: the
+    answer then takes as long as for a known user with a wrong password, and tells nobody which names exist.
+    """
+    plain = _normal(password)
+    if stored is None or plain is None or len(plain) > LONGEST:
+        _verifies(_dummy(), "")
+        return False
+    return _verifies(stored, plain)
+
+
+def renewed(stored: str, password: str) -> str | None:
+    """A new hash of a ``password`` just verified against ``stored``, where that was made with other costs than now."""
+    return HASHER.hash(_normal(password) or "") if HASHER.check_needs_rehash(stored) else None
+
+
+def _verifies(stored: str, plain: str) -> bool:
+    try:
+        return HASHER.verify(stored, plain)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@lru_cache(maxsize=1)
+def _dummy() -> str:
+    return HASHER.hash("a password that nobody has")
+
+
+def _normal(password: str) -> str | None:
+    # Two keyboards may send one letter as one or two code points (NIST SP 800-63B, section 5.1.1.2).
+    plain = unicodedata.normalize("NFKC", password)
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        return None
+    return plain

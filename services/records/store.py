@@ -1,0 +1,49 @@
+"""What the records' functions work on: one database and one vault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine
+
+from services.records.database import make_engine
+from services.records.vault import Vault
+from services.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """The open database and vault of one process, shared by all its sessions and threads.
+
+    ``demo`` lets demo accounts sign in; ``sign_in_lasts`` is the age at which a sign-in ends.
+    """
+
+    engine: Engine
+    vault: Vault
+    demo: bool
+    sign_in_lasts: timedelta
+
+    def close(self) -> None:
+        """Give all connections back; the store is not used after this."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of these settings; connects when first used. Raises SettingsError or Unavailable."""
+    return Store(
+        engine=make_engine(settings.database),
+        vault=Vault(settings.vault),
+        demo=settings.demo,
+        sign_in_lasts=timedelta(days=settings.cookie_days),
+    )

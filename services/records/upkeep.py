@@ -1,0 +1,82 @@
+"""Are database and vault whole, and tidying what interrupted writes left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlmodel import col, select
+
+from services.errors import Unavailable
+from services.records.database import reading
+from services.records.schema import current_revision, newest_revision
+from services.records.store import Store
+from services.records.tables import Study, StudyFile
+
+ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Health:
+    """What ``check`` found. ``unreadable`` are (study and kind, what is wrong); ``orphans`` are files without a row."""
+
+    revision: str | None
+    newest: str | None
+    files: int
+    unreadable: tuple[tuple[str, str], ...]
+    orphans: tuple[Path, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is wrong."""
+        return self.revision == self.newest and not self.unreadable and not self.orphans
+
+
+def check(store: Store) -> Health:
+    """Compare every row with its file, by content, and every file with the rows, changing none. Raises Unavailable."""
+    revision, newest = current_revision(store.engine), newest_revision()
+    if revision != newest:
+        # The tables may lack what the code asks for.
+        return Health(revision, newest, 0, (), ())
+    seen, unreadable = 0, []
+    for public_id, kind, digest in _rows(store):
+        seen += 1
+        try:
+            store.vault.read(digest)
+        except Unavailable as error:
+            unreadable.append((f"study {public_id} {kind}", str(error)))
+    orphans = store.vault.orphans(lambda digests: _named(store, digests))
+    return Health(revision, newest, seen, tuple(unreadable), tuple(orphans))
+
+
+def sweep(store: Store) -> int:
+    """Delete the files that no row names and that are older than an hour, and say how many. Raises Unavailable."""
+    return store.vault.sweep(lambda digests: _named(store, digests))
+
+
+def _rows(store: Store) -> Iterator[tuple[str, str, str]]:
+    last = 0
+    while True:
+        query = (
+            select(StudyFile, Study.public_id)
+            .join(Study, col(Study.id) == col(StudyFile.study_id))
+            .where(col(StudyFile.id) > last)
+            .order_by(col(StudyFile.id))
+            .limit(ROWS_AT_ONCE)
+        )
+        with reading(store.engine) as session:
+            rows = session.exec(query).all()
+        if not rows:
+            return
+        yield from ((str(public_id), file.kind, file.sha256) for file, public_id in rows)
+        last = rows[-1][0].id or 0
+
+
+def _named(store: Store, digests: Collection[str]) -> set[str]:
+    asked, named = list(digests), set[str]()
+    with reading(store.engine) as session:
+        for start in range(0, len(asked), ROWS_AT_ONCE):
+            some = asked[start : start + ROWS_AT_ONCE]
+            named.update(session.exec(select(StudyFile.sha256).where(col(StudyFile.sha256).in_(some))).all())
+    return named
