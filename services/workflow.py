@@ -88,6 +88,15 @@ def look(
     return Analysis(upload, task, image, gate, overrule_reason, prepared, prediction, None)
 
 
+def limits_of(settings: Settings) -> Limits:
+    """What these settings let a file be at most."""
+    return Limits(
+        max_bytes=settings.max_upload_mb * 2**20,
+        max_pixels=int(settings.max_megapixels * 1e6),
+        max_frames=settings.max_frames,
+    )
+
+
 @dataclass(frozen=True)
 class Details:
     """What the person typed beside the image; both parts are checked when they are made."""
@@ -119,12 +128,8 @@ class Workbench:
     @classmethod
     def open(cls, settings: Settings) -> Workbench:
         """Compose the parts as the settings say; no model is loaded and no connection made yet."""
-        limits = Limits(
-            max_bytes=settings.max_upload_mb * 2**20,
-            max_pixels=int(settings.max_megapixels * 1e6),
-            max_frames=settings.max_frames,
-        )
-        return cls(Engine(ModelRepository(settings.models_dir)), open_store(settings), limits, settings.demo)
+        engine = Engine(ModelRepository(settings.models_dir))
+        return cls(engine, open_store(settings), limits_of(settings), settings.demo)
 
     def analyse(
         self,
