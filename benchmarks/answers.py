@@ -72,7 +72,7 @@ def compiled(network: Any) -> Callable[[], object]:
     import tensorflow as tf
 
     square = tf.constant(np.random.default_rng(0).random((1, *network.input_shape[1:]), np.float32))
-    forward = tf.function(lambda batch: network(batch, training=False), input_signature=[square.spec])
+    forward = tf.function(lambda batch: network(batch, training=False), input_signature=[tf.TensorSpec(square.shape, square.dtype)])
     return lambda: forward(square).numpy()
 
 

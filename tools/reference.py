@@ -18,11 +18,11 @@ from services.settings import ROOT, Settings
 
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
-# ``python -m`` name → module that holds its typer application as ``app``.
+# ``python -m`` name → where its typer application, or its only command, is.
 COMMANDS = {
-    "services.records": "services.records.__main__",
-    "services.batch": "services.batch",
-    "training": "training.__main__",
+    "services.records": ("services.records.__main__", "commands"),
+    "services.batch": ("services.batch", "main"),
+    "training": ("training.__main__", "app"),
 }
 
 
@@ -79,14 +79,22 @@ def commands_page() -> str:
         *(f"| `make {target}` | {meaning} |" for target, meaning in make_targets().items()),
         "",
     ]
-    for name, module in COMMANDS.items():
-        application: typer.Typer = importlib.import_module(module).app
-        group = typer.main.get_command(application)
+    for name, (module, attribute) in COMMANDS.items():
+        group = typer.main.get_command(_application(getattr(importlib.import_module(module), attribute)))
         commands: dict[str, Any] = dict(getattr(group, "commands", {})) or {"": group}
         lines += [f"## python -m {name}", "", _sentence(group.help), ""]
         for key, command in commands.items():
             lines += _command(f"python -m {name} {key}".strip(), command, repeat=bool(key))
     return "\n".join(lines)
+
+
+def _application(found: Any) -> typer.Typer:
+    """A typer application as it is; a plain command as typer.run would wrap it."""
+    if isinstance(found, typer.Typer):
+        return found
+    application = typer.Typer(add_completion=False)
+    application.command()(found)
+    return application
 
 
 def make_targets() -> dict[str, str]:
@@ -104,7 +112,7 @@ def _sentence(text: str | None) -> str:
 def _command(called: str, command: Any, *, repeat: bool) -> list[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
-    names = "".join(f" {p.name.upper()}{'…' if p.nargs == -1 else ''}" for p in arguments)
+    names = "".join(f" {_argument(p)}" for p in arguments)
     lines = [f"### `{called}{names}`", ""]
     if repeat:
         lines += [_sentence(command.help), ""]
@@ -115,10 +123,14 @@ def _command(called: str, command: Any, *, repeat: bool) -> list[str]:
             if isinstance(default, bool):
                 default = "on" if default else "off"
             shown = "*(needed)*" if parameter.required else _default(default)
-            name = parameter.name.upper() if parameter in arguments else parameter.opts[0]
+            name = _argument(parameter) if parameter in arguments else parameter.opts[0]
             lines.append(f"| `{name}` | {shown} | {_sentence(getattr(parameter, 'help', ''))} |")
         lines.append("")
     return lines
+
+
+def _argument(parameter: Any) -> str:
+    return str(parameter.metavar or parameter.name.upper())
 
 
 def main() -> None:
