@@ -1,0 +1,90 @@
+"""Falx: settings, sign-in, and the pages that the signed-in person's role includes. Nothing else happens here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.view import acting, failures, frame
+from services.errors import SettingsError
+from services.records.rights import Actor
+from services.records.tables import Role
+from services.settings import Settings, get_settings
+
+# Page → name, icon, the roles that have it, and whether the menu lists it.
+PAGES = {
+    "home": ("Home", "home", set(Role), True),
+    "analyse": ("Analyse", "neurology", {Role.DOCTOR}, True),
+    "history": ("History", "history", {Role.DOCTOR}, True),
+    "study": ("Study", "radiology", {Role.DOCTOR, Role.PATIENT}, False),
+    "patients": ("Patients", "groups", {Role.DOCTOR}, True),
+    "compare": ("Model metrics", "monitoring", {Role.DOCTOR, Role.RESEARCHER, Role.ADMIN}, True),
+    "admin": ("Administration", "admin_panel_settings", {Role.ADMIN}, True),
+    "account": ("Account", "account_circle", set(Role), True),
+    "about": ("About", "info", set(Role), True),
+}
+
+
+def pages_of(actor: Actor) -> list[st.Page]:
+    return [
+        st.Page(
+            f"pages/{name}.py",
+            title=title,
+            icon=f":material/{icon}:",
+            url_path=name,
+            default=name == "home",
+            visibility="visible" if listed else "hidden",
+        )
+        for name, (title, icon, roles, listed) in PAGES.items()
+        if actor.role in roles
+    ]
+
+
+def entrance() -> list[st.Page]:
+    """Every address leads to the sign-in page and keeps its name, so that a link works once its reader has signed in."""
+    return [
+        st.Page(_nothing, title="Sign in", url_path=name, default=name == "home", visibility="hidden") for name in PAGES
+    ]
+
+
+def _nothing() -> None:
+    pass
+
+
+def main() -> None:
+    frame.open_window()
+    with failures.told():
+        try:
+            settings = get_settings()
+            acting.records()
+        except SettingsError as error:
+            failures.show(error)
+            st.stop()
+        run(settings)
+    frame.close_page()
+
+
+def run(settings: Settings) -> None:
+    from pages.view.signin import SignIn
+
+    door = SignIn()
+    actor = door.person()
+    if actor is not None and frame.wants_to_leave():
+        door.sign_out()
+        actor = None
+    if actor is None:
+        banner = st.empty()
+        with banner.container():
+            frame.open_page(settings, None)
+        actor = door.login()
+        if actor is None:
+            st.navigation(entrance(), position="hidden").run()
+            return
+        banner.empty()
+    acting.set_person(actor)
+    acting.start_warm_up()
+    page = st.navigation(pages_of(actor), position="top")
+    frame.open_page(settings, actor)
+    page.run()
+
+
+main()

@@ -1,0 +1,5 @@
+"""about."""
+
+from pages.view import frame
+
+frame.title("about")

@@ -1,0 +1,5 @@
+"""account."""
+
+from pages.view import frame
+
+frame.title("account")

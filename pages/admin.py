@@ -1,0 +1,5 @@
+"""admin."""
+
+from pages.view import frame
+
+frame.title("admin")

@@ -1,0 +1,5 @@
+"""analyse."""
+
+from pages.view import frame
+
+frame.title("analyse")

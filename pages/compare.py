@@ -1,0 +1,5 @@
+"""compare."""
+
+from pages.view import frame
+
+frame.title("compare")

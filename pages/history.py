@@ -1,0 +1,5 @@
+"""history."""
+
+from pages.view import frame
+
+frame.title("history")

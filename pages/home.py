@@ -1,0 +1,5 @@
+"""home."""
+
+from pages.view import frame
+
+frame.title("home")

@@ -1,0 +1,5 @@
+"""patients."""
+
+from pages.view import frame
+
+frame.title("patients")

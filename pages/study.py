@@ -1,0 +1,5 @@
+"""study."""
+
+from pages.view import frame
+
+frame.title("study")

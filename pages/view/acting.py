@@ -1,0 +1,78 @@
+"""Who is acting in this browser, and what the pages act with.
+
+Nothing here imports an image or model library before somebody is signed in, so that the sign-in page comes at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from services.errors import FalxError
+from services.records.demo import DemoAccount, ensure_demo_accounts
+from services.records.rights import Actor
+from services.records.startup import check_startup
+from services.records.store import Store, open_store
+from services.settings import get_settings
+
+if TYPE_CHECKING:
+    from services.workflow import Workbench
+
+TASK = "brain_tumor_type"
+_ACTOR = "falx_actor"
+log = logging.getLogger(__name__)
+
+
+@st.cache_resource(show_spinner=False)
+def records() -> tuple[Store, tuple[DemoAccount, ...]]:
+    """The one open database and vault of this process, checked, and the demo accounts that may be used."""
+    settings = get_settings()
+    store = open_store(settings)
+    check_startup(store, settings)
+    return store, ensure_demo_accounts(store) if settings.demo else ()
+
+
+def store() -> Store:
+    """The database and vault."""
+    return records()[0]
+
+
+@st.cache_resource(show_spinner="Opening the reading room")
+def workbench() -> Workbench:
+    """The one path from an upload to a study, shared by all sessions of this process."""
+    from services.workflow import Workbench
+
+    return Workbench.open(get_settings())
+
+
+@st.cache_resource(show_spinner=False)
+def start_warm_up() -> Thread:
+    """Load and compile the live model behind the pages' back, once a process, after the first sign-in."""
+    bench = workbench()
+
+    def warm() -> None:
+        try:
+            bench.engine.warm_up(TASK)
+        except FalxError as error:
+            # The first analysis meets the same error and shows its sentence.
+            log.warning("The model could not be warmed up: %s", error)
+
+    thread = Thread(target=warm, name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def set_person(actor: Actor) -> None:
+    """Remember who acts in this run; app.py looks it up in the database at every run."""
+    st.session_state[_ACTOR] = actor
+
+
+def person() -> Actor:
+    """The acting person. A page that is drawn without one is a mistake of the router, and stops."""
+    actor = st.session_state.get(_ACTOR)
+    if not isinstance(actor, Actor):
+        st.stop()
+    return actor

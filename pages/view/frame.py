@@ -1,0 +1,74 @@
+"""What surrounds every page: its name in the browser, the demo banner, who is signed in, and the footer."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import streamlit as st
+
+from pages.view import theme
+from services.records.rights import Actor
+from services.settings import ROOT, VERSION, Settings
+
+LOGO = Path(__file__).with_name("logo.svg")
+DISCLAIMER = "Decision support for research and demonstration. Not a medical device."
+DEMO = "Demonstration: accounts and samples are invented. Upload nothing that shows a real patient."
+_SIGN_OUT = "falx_sign_out"
+
+
+@lru_cache(maxsize=2)
+def _logo(text: str, accent: str) -> str:
+    return LOGO.read_text(encoding="utf-8").replace("#TEXT", text).replace("#ACCENT", accent)
+
+
+def open_window() -> None:
+    """Name, icon, width and style; the first thing of every run."""
+    st.set_page_config(
+        page_title="Falx",
+        page_icon=str(ROOT / "static" / "icon.svg"),
+        layout="wide",
+        menu_items={"About": f"**Falx {VERSION}**\n\n{DISCLAIMER}"},
+    )
+    theme.put_style()
+    st.logo(_logo(theme.palette().text, theme.palette().accent), size="large")
+
+
+def open_page(settings: Settings, actor: Actor | None) -> None:
+    """The line above every page: the demo banner, and who is signed in."""
+    with st.container(key="bar", horizontal=True, vertical_alignment="center"):
+        if settings.demo:
+            with st.container(key="demo", width="content"):
+                st.markdown(f":material/science: {DEMO}")
+        if actor is not None:
+            with st.container(key="person", horizontal=True, vertical_alignment="center", width="content"):
+                st.markdown(f"{_plain(actor.full_name)} · {actor.role.value}")
+                st.button("Sign out", key="sign_out", type="tertiary", icon=":material/logout:", on_click=_ask_to_leave)
+
+
+def wants_to_leave() -> bool:
+    """Whether the person has just clicked on sign out."""
+    return bool(st.session_state.get(_SIGN_OUT))
+
+
+def _ask_to_leave() -> None:
+    st.session_state[_SIGN_OUT] = True
+
+
+def close_page() -> None:
+    """The line below every page."""
+    with st.container(key="footer", horizontal=True):
+        st.caption(f"Falx {VERSION} · {DISCLAIMER}")
+
+
+def title(question: str, note: str = "") -> None:
+    """The page's first line: the one question that it answers, and what to know before reading on."""
+    with st.container(key="title", gap=None):
+        st.title(question, anchor=False)
+        if note:
+            st.markdown(note)
+
+
+def _plain(text: str) -> str:
+    """Text of a person's making, with everything that Markdown would act on escaped."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~:$" else c for c in text)
