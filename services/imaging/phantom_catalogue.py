@@ -1,0 +1,154 @@
+"""Which phantoms there are, and how bright each tissue is in each weighting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from services.errors import ImagingError
+
+Plane = Literal["axial", "coronal", "sagittal"]
+Weighting = Literal["T1 after contrast", "T2", "FLAIR"]
+Lesion = Literal["glioma", "meningioma", "pituitary"]
+NOTICE = "Synthetic phantom drawn by Falx; it shows no person."
+
+
+@dataclass(frozen=True)
+class PhantomInfo:
+    """One phantom: ``title`` for people, ``lesion`` what was drawn in (None: nothing), ``description`` one sentence."""
+
+    key: str
+    title: str
+    plane: Plane
+    weighting: Weighting
+    lesion: Lesion | None
+    description: str
+
+
+CONTRAST: Weighting = "T1 after contrast"
+PHANTOMS: tuple[PhantomInfo, ...] = (
+    PhantomInfo(
+        "axial_t1c_glioma",
+        "Synthetic axial T1c, glioma-like",
+        "axial",
+        CONTRAST,
+        "glioma",
+        "A ring-enhancing mass with a dark core and oedema in the white matter.",
+    ),
+    PhantomInfo(
+        "axial_t1c_meningioma",
+        "Synthetic axial T1c, meningioma-like",
+        "axial",
+        CONTRAST,
+        "meningioma",
+        "An evenly bright round mass on the dura of the convexity.",
+    ),
+    PhantomInfo(
+        "axial_t1c_healthy",
+        "Synthetic axial T1c, no lesion",
+        "axial",
+        CONTRAST,
+        None,
+        "No lesion: basal ganglia and ventricles after contrast.",
+    ),
+    PhantomInfo(
+        "coronal_t1c_pituitary",
+        "Synthetic coronal T1c, pituitary-like",
+        "coronal",
+        CONTRAST,
+        "pituitary",
+        "A bright mass that fills the sella and bulges upward between the carotids.",
+    ),
+    PhantomInfo(
+        "coronal_t1c_meningioma",
+        "Synthetic coronal T1c, meningioma-like",
+        "coronal",
+        CONTRAST,
+        "meningioma",
+        "An evenly bright mass under the vertex beside the falx.",
+    ),
+    PhantomInfo(
+        "coronal_t1c_glioma",
+        "Synthetic coronal T1c, glioma-like",
+        "coronal",
+        CONTRAST,
+        "glioma",
+        "A ring-enhancing mass beside the ventricle.",
+    ),
+    PhantomInfo(
+        "sagittal_t1c_pituitary",
+        "Synthetic sagittal T1c, pituitary-like",
+        "sagittal",
+        CONTRAST,
+        "pituitary",
+        "A bright mass with a waist that rises out of the sella.",
+    ),
+    PhantomInfo(
+        "sagittal_t1c_healthy",
+        "Synthetic sagittal T1c, no lesion",
+        "sagittal",
+        CONTRAST,
+        None,
+        "No lesion: the midline with callosum, brainstem and cerebellum.",
+    ),
+    PhantomInfo(
+        "axial_t2_healthy",
+        "Synthetic axial T2, no lesion",
+        "axial",
+        "T2",
+        None,
+        "No lesion: fluid is bright.",
+    ),
+    PhantomInfo(
+        "axial_t2_glioma",
+        "Synthetic axial T2, glioma-like",
+        "axial",
+        "T2",
+        "glioma",
+        "A mixed mass inside bright oedema.",
+    ),
+    PhantomInfo(
+        "axial_flair_healthy",
+        "Synthetic axial FLAIR, no lesion",
+        "axial",
+        "FLAIR",
+        None,
+        "No lesion: fluid is dark, grey matter brighter than white.",
+    ),
+    PhantomInfo(
+        "axial_flair_glioma",
+        "Synthetic axial FLAIR, glioma-like",
+        "axial",
+        "FLAIR",
+        "glioma",
+        "A bright swollen region in the white matter with a darker core.",
+    ),
+)
+
+# Relative signal of each tissue: what is bright and what is dark in each weighting, as every textbook of MRI lists it.
+TISSUES: dict[Weighting, dict[str, float]] = {
+    "T1 after contrast": {
+        "air": 0.012, "skin": 0.42, "fat": 0.82, "bone": 0.05, "marrow": 0.34, "clivus": 0.55, "muscle": 0.30,
+        "mucosa": 0.55, "grey": 0.335, "pallidum": 0.37, "white": 0.40, "tract": 0.435, "fluid": 0.12, "vessel": 0.82,
+        "dura": 0.50, "falx": 0.55, "gland": 0.62, "oedema": 0.27, "rim": 0.78, "necrosis": 0.19, "enhanced": 0.68,
+    },
+    "T2": {
+        "air": 0.012, "skin": 0.35, "fat": 0.62, "bone": 0.04, "marrow": 0.30, "clivus": 0.40, "muscle": 0.20,
+        "mucosa": 0.75, "grey": 0.47, "pallidum": 0.34, "white": 0.34, "tract": 0.30, "fluid": 0.95, "vessel": 0.06,
+        "dura": 0.12, "falx": 0.14, "gland": 0.45, "oedema": 0.72, "rim": 0.46, "necrosis": 0.88, "enhanced": 0.52,
+    },
+    "FLAIR": {
+        "air": 0.012, "skin": 0.35, "fat": 0.66, "bone": 0.04, "marrow": 0.28, "clivus": 0.40, "muscle": 0.24,
+        "mucosa": 0.60, "grey": 0.50, "pallidum": 0.41, "white": 0.41, "tract": 0.38, "fluid": 0.10, "vessel": 0.12,
+        "dura": 0.22, "falx": 0.28, "gland": 0.48, "oedema": 0.86, "rim": 0.70, "necrosis": 0.42, "enhanced": 0.62,
+    },
+}  # fmt: skip
+
+
+def phantom(key: str) -> PhantomInfo:
+    """The phantom of that key; raises ImagingError with the known keys otherwise."""
+    for info in PHANTOMS:
+        if info.key == key:
+            return info
+    known = ", ".join(info.key for info in PHANTOMS)
+    raise ImagingError(f"There is no phantom named “{key}”. Choose one of: {known}.")
