@@ -6,6 +6,8 @@ import unicodedata
 from typing import Any
 
 LINE_BREAKS = "\n\t"
+# Letters that Unicode does not take apart, as people without the key type them; and what separates DICOM names.
+LIKE = str.maketrans("ıłøđ^,;=", "ilod    ")
 
 
 def clean_line(value: Any) -> Any:
@@ -41,7 +43,7 @@ def fold(text: str) -> str:
     Both databases then compare plain code points, so a search finds the same in each, whatever their collations do.
     """
     letters = (c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) != "Mn")
-    return same("".join(letters).translate({ord(c): " " for c in "^,;="}))
+    return same("".join(letters).casefold().translate(LIKE))
 
 
 def printable_name(name: str) -> str:

@@ -10,10 +10,22 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import pymysql
 import pytest
+from sqlmodel import SQLModel
+
+from services.inference.prediction import ModelRef, Prediction, Verdict
+from services.records import Actor, NewStudy, PatientCreate, Role, Store, StudyCreate, migrate
+from services.records.database import make_engine, write
+from services.records.passwords import hash_password
+from services.records.tables import User
+from services.records.vault import Vault
+from services.tasks import get_task
+
+PASSWORD = "a passphrase for tests"
 
 
 def run_server(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
@@ -23,8 +35,8 @@ def run_server(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     assert install
     assert server
     subprocess.run(
-        [install, "--no-defaults", f"--datadir={folder}/data", f"--user={user}", "--skip-test-db"]
-        + ["--auth-root-authentication-method=normal", "--skip-name-resolve"],
+        [install, "--no-defaults", f"--datadir={folder}/data", f"--user={user}", "--skip-test-db",
+        "--auth-root-authentication-method=normal", "--skip-name-resolve"],
         check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     with socket.socket() as probe:
@@ -32,11 +44,11 @@ def run_server(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
         port = int(probe.getsockname()[1])
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [server, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", f"--user={user}"]
-            + [f"--pid-file={folder}/pid", "--bind-address=127.0.0.1", f"--port={port}", "--skip-name-resolve"]
-            + ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--max-connections=200"]
-            # As unhelpful as a hospital's server may be.
-            + ["--character-set-server=latin1", "--sql-mode=", "--default-time-zone=+05:30"],
+            [server, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", f"--user={user}",
+             f"--pid-file={folder}/pid", "--bind-address=127.0.0.1", f"--port={port}", "--skip-name-resolve",
+             "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--max-connections=200",
+             # As unhelpful as a hospital's server may be.
+             "--character-set-server=latin1", "--sql-mode=", "--default-time-zone=+05:30"],
             stdout=log, stderr=log,
         )  # fmt: skip
     return process, port
@@ -92,3 +104,123 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path}/falx.db"
     make: Callable[[], str] = request.getfixturevalue("new_mariadb")
     return make()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "falx.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_mariadb(new_mariadb: Callable[[], str]) -> str:
+    address = new_mariadb()
+    migrate(address)
+    return address
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a migrated database without rows."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "falx.db")
+        return f"sqlite:///{tmp_path}/falx.db"
+    mariadb: str = request.getfixturevalue("migrated_mariadb")
+    engine = make_engine(mariadb)
+    with engine.begin() as connection:
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            connection.execute(table.delete())
+    engine.dispose()
+    return mariadb
+
+
+@pytest.fixture
+def store(address: str, tmp_path: Path) -> Iterator[Store]:
+    with Store(make_engine(address), Vault(tmp_path / "vault"), demo=False, sign_in_lasts=timedelta(days=1)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    return hash_password(PASSWORD)
+
+
+@pytest.fixture
+def actors(store: Store, password_hash: str) -> dict[str, Actor]:
+    """A signed-in person of each role by role, and "colleague", a second doctor; each password is PASSWORD."""
+    names = {role.value: role for role in Role} | {"colleague": Role.DOCTOR}
+
+    def work(session) -> dict[str, Actor]:
+        users = [
+            User(username=n, full_name=f"{n} Ångström", role=r, password_hash=password_hash) for n, r in names.items()
+        ]
+        session.add_all(users)
+        session.flush()
+        return {u.username: Actor(u.id, u.public_id, u.username, u.full_name, u.role) for u in users}
+
+    return write(store.engine, work)
+
+
+@pytest.fixture
+def doctor(actors: dict[str, Actor]) -> Actor:
+    return actors["doctor"]
+
+
+CLASSES = get_task("brain_tumor_type").class_keys
+
+
+def make_answer(label: str = "glioma", confidence: float = 0.9700000000000001, threshold: float = 0.8) -> Prediction:
+    rest = (1 - confidence) / (len(CLASSES) - 1)
+    return Prediction(
+        model=ModelRef("brain_tumor_type", "efficientnet", "1"),
+        classes=CLASSES,
+        probabilities=tuple(confidence if name == label else rest for name in CLASSES),
+        label=label,
+        confidence=confidence,
+        threshold=threshold,
+        verdict=Verdict.ANSWERED if confidence >= threshold else Verdict.UNCERTAIN,
+        milliseconds=41.25,
+    )
+
+
+@pytest.fixture
+def answer() -> Callable[..., Prediction]:
+    return make_answer
+
+
+@pytest.fixture
+def make_study() -> Callable[..., NewStudy]:
+    """A function that makes a study to be saved; each call another patient, unless told otherwise."""
+
+    def make(
+        *,
+        name: str = "Zoë Müller",
+        identifier: str | None = None,
+        birth_date: date | None = date(1970, 2, 3),
+        study_date: date = date(2024, 5, 6),
+        prediction: Prediction | None = None,
+        refused: bool = False,
+        upload: bytes | None = None,
+        study: dict | None = None,
+        **more,
+    ) -> NewStudy:
+        gate = {"gate_accepted": False, "gate_reasons": ("This is a colour picture.",)} if refused else {}
+        return NewStudy(
+            patient=PatientCreate(name=name, identifier=identifier, birth_date=birth_date, sex="female"),
+            study=StudyCreate(
+                task="brain_tumor_type",
+                study_date=study_date,
+                format="PNG",
+                **{"modality": "MR"} | gate | (study or {}),
+            ),
+            prediction=None if refused else prediction or make_answer(),
+            files={
+                "upload": (upload or uuid.uuid4().bytes, "image/png", "head.png"),
+                "report": (b"%PDF-" + uuid.uuid4().bytes, "application/pdf", "report.pdf"),
+            },
+            **({} if refused else {"heat_map_method": "Grad-CAM", "heat_map_layer": "top_activation"}),
+            **more,
+        )
+
+    return make

@@ -1,0 +1,114 @@
+"""The history: filters, pages and numbers."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from services.inference.prediction import Verdict
+from services.records import StudyFilters, counts, find_patients, find_studies, save_study
+from services.records.columns import now
+
+GLIOMA, HEALTHY, UNSURE, REFUSED = "glioma", "healthy", "unsure", "refused"
+
+
+@pytest.fixture
+def four(store, doctor, make_study, answer):
+    """One study of each kind, the oldest first; what was found names it."""
+    week = timedelta(days=7)
+    made = {
+        GLIOMA: make_study(name="Anna Müller", identifier="H-100", study_date=date(2024, 1, 31)),
+        HEALTHY: make_study(name="Bob_% O'Neil", study_date=date(2024, 2, 1), prediction=answer("notumor")),
+        UNSURE: make_study(name="Анна Каренина", study_date=date(2024, 2, 29), prediction=answer("meningioma", 0.5)),
+        REFUSED: make_study(name="Anna Schmidt", identifier="H-200", study_date=date(2024, 3, 1), refused=True),
+    }
+    start = now() - 2 * week
+    moments = {GLIOMA: start, HEALTHY: start + timedelta(seconds=1), UNSURE: now(), REFUSED: now()}
+    for name, new in made.items():
+        object.__setattr__(new, "created", moments[name])
+        save_study(store, doctor, new)
+    return {new.public_id: name for name, new in made.items()}
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, [REFUSED, UNSURE, HEALTHY, GLIOMA]),
+        ({"patient": "anna"}, [REFUSED, GLIOMA]),
+        ({"patient": "MULLER anna"}, [GLIOMA]),
+        ({"patient": "müller"}, [GLIOMA]),
+        ({"patient": "Müller^Anna"}, [GLIOMA]),
+        ({"patient": "АННА"}, [UNSURE]),
+        ({"patient": "h-1"}, [GLIOMA]),
+        ({"patient": "h-100 anna"}, [GLIOMA]),
+        ({"patient": "%"}, [HEALTHY]),
+        ({"patient": "_"}, [HEALTHY]),
+        ({"patient": "o'neil"}, [HEALTHY]),
+        ({"patient": "nobody"}, []),
+        ({"first": date(2024, 2, 1)}, [REFUSED, UNSURE, HEALTHY]),
+        ({"last": date(2024, 2, 1)}, [HEALTHY, GLIOMA]),
+        ({"first": date(2024, 2, 29), "last": date(2024, 2, 29)}, [UNSURE]),
+        ({"label": "glioma"}, [GLIOMA]),
+        ({"label": "meningioma", "verdict": Verdict.ANSWERED}, []),
+        ({"verdict": Verdict.ANSWERED}, [HEALTHY, GLIOMA]),
+        ({"verdict": Verdict.UNCERTAIN}, [UNSURE]),
+        ({"verdict": Verdict.REFUSED}, [REFUSED]),
+        ({"task": "brain_tumor_type", "patient": "anna", "verdict": Verdict.REFUSED}, [REFUSED]),
+        ({"task": "breast_cancer"}, []),
+    ],
+)
+def test_filters(store, doctor, four, filters, expected):
+    page = find_studies(store, doctor, StudyFilters(**filters))
+    assert [four[study.public_id] for study in page.studies] == expected
+    assert page.after is None
+
+
+def test_a_line_says_what_was_found(store, doctor, four):
+    refused, unsure, healthy, _ = find_studies(store, doctor).studies
+    assert (refused.verdict, refused.label, refused.confidence) == (Verdict.REFUSED, None, None)
+    assert (unsure.verdict, unsure.label, unsure.confidence) == (Verdict.UNCERTAIN, "meningioma", 0.5)
+    assert (healthy.verdict, healthy.label, healthy.patient_name) == (Verdict.ANSWERED, "notumor", "Bob_% O'Neil")
+    assert (refused.patient_identifier, healthy.patient_identifier) == ("H-200", None)
+    assert refused.reader == doctor.full_name
+
+
+def test_counts(store, doctor, four, actors):
+    numbers = counts(store, doctor)
+    assert (numbers.studies, numbers.patients, numbers.positive) == (4, 4, 1)
+    assert (numbers.studies_this_week, numbers.uncertain_this_week, numbers.refused_this_week) == (2, 1, 1)
+    empty = counts(store, actors["colleague"])
+    assert set(vars(empty).values()) == {0}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+def test_pages_join_up_even_where_moments_are_equal_and_new_ones_come(store, doctor, make_study, limit):
+    moment = now()
+    ids = [
+        save_study(store, doctor, make_study(created=moment + timedelta(microseconds=n // 3))).public_id
+        for n in range(7)
+    ]
+    seen, after = [], None
+    while True:
+        page = find_studies(store, doctor, after=after, limit=limit)
+        assert len(page.studies) <= limit
+        seen += page.studies
+        save_study(store, doctor, make_study())
+        after = page.after
+        if after is None:
+            break
+    assert sorted(study.public_id for study in seen) == sorted(ids)
+    keys = [(study.created, study.public_id.hex) for study in seen]
+    assert keys == sorted(keys, reverse=True)
+
+
+@pytest.mark.parametrize("limit", [-5, 0, 10**9])
+def test_a_page_has_sensible_bounds(store, doctor, four, limit):
+    assert 1 <= len(find_studies(store, doctor, limit=limit).studies) <= 4
+
+
+def test_patients_are_found_by_identifier_and_name_for_prefilling(store, doctor, four):
+    assert [p.identifier for p in find_patients(store, doctor, "h-2")] == ["H-200"]
+    assert {p.name for p in find_patients(store, doctor, "anna")} == {"Anna Müller", "Anna Schmidt"}
+    assert len(find_patients(store, doctor)) == 4
+    assert len(find_patients(store, doctor, limit=2)) == 2

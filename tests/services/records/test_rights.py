@@ -1,0 +1,189 @@
+"""One test a cell of the table of rights, against the functions themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import uuid
+
+import pytest
+from sqlmodel import col, select, update
+
+from services import records
+from services.errors import NotAllowed, NotFound
+from services.records import (
+    Action,
+    Role,
+    UserCreate,
+    counts,
+    create_user,
+    find_patients,
+    find_studies,
+    get_study,
+    list_users,
+    may,
+    read_file,
+    require,
+    save_study,
+)
+from services.records.database import reading, write
+from services.records.rights import Scope, scope, visible_patients, visible_studies
+from services.records.tables import Patient, Study, User
+
+# Written out again on purpose: whoever changes the table has to change it here too.
+EXPECTED = {
+    "metrics.view": {"admin": "any", "doctor": "any", "researcher": "any"},
+    "study.save": {"doctor": "own"},
+    "study.find": {"doctor": "own", "patient": "released"},
+    "study.view": {"doctor": "own", "patient": "released"},
+    "study.count": {"admin": "any", "doctor": "own", "patient": "released"},
+    "file.read": {"doctor": "own", "patient": "released"},
+    "patient.find": {"doctor": "own"},
+    "account.list": {"admin": "any"},
+    "account.create": {"admin": "any"},
+}
+CELLS = [(role, action) for role in Role for action in Action]
+
+
+@pytest.mark.parametrize(("role", "action"), CELLS)
+def test_cell(role, action):
+    assert scope(role, action) == EXPECTED[action].get(role, "none")
+
+
+def test_no_action_is_forgotten():
+    assert set(EXPECTED) == {action.value for action in Action}
+    assert scope("janitor", Action.METRICS_VIEW) is Scope.NONE
+    assert scope(Role.ADMIN, "everything") is Scope.NONE
+
+
+def ask(action, store, actor, make_study, study_id):
+    """Do ``action`` by the function that does it; how many things of others came back."""
+    match action:
+        case Action.STUDY_SAVE:
+            return 0 if save_study(store, actor, make_study()) else 1
+        case Action.STUDY_FIND:
+            return len(find_studies(store, actor).studies)
+        case Action.STUDY_VIEW:
+            return 1 if get_study(store, actor, study_id) else 0
+        case Action.STUDY_COUNT:
+            return counts(store, actor).studies
+        case Action.FILE_READ:
+            return len(read_file(store, actor, study_id, "upload"))
+        case Action.PATIENT_FIND:
+            return len(find_patients(store, actor))
+        case Action.ACCOUNT_LIST:
+            return len(list_users(store, actor))
+        case Action.ACCOUNT_CREATE:
+            new = UserCreate(username="new", full_name="New", role="doctor")
+            return 1 if create_user(store, actor, new, "a long enough one") else 0
+    require(actor, action)
+    return 1
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("action", list(Action))
+def test_every_function_keeps_to_the_table(store, actors, make_study, role, action):
+    theirs = save_study(store, actors["colleague"], make_study()).public_id
+    actor = actors[role.value]
+    covered = Scope(EXPECTED[action].get(role, "none"))
+    assert may(actor, action) is (covered is not Scope.NONE)
+    if covered is Scope.NONE:
+        with pytest.raises(NotAllowed, match=f"{role.value}.*does not include"):
+            ask(action, store, actor, make_study, theirs)
+    elif covered is not Scope.ANY and action in (Action.STUDY_VIEW, Action.FILE_READ):
+        with pytest.raises(NotFound):
+            ask(action, store, actor, make_study, theirs)
+    else:
+        assert (ask(action, store, actor, make_study, theirs) > 0) is (covered is Scope.ANY)
+
+
+def test_own_studies_and_patients_are_seen_and_only_those(store, actors, make_study):
+    for who in ("doctor", "colleague"):
+        for _ in range(3):
+            save_study(store, actors[who], make_study(name=f"Patient of {who}"))
+    for who in ("doctor", "colleague"):
+        assert {s.patient_name for s in find_studies(store, actors[who]).studies} == {f"Patient of {who}"}
+        assert {p.name for p in find_patients(store, actors[who])} == {f"Patient of {who}"}
+        assert counts(store, actors[who]).studies == counts(store, actors[who]).patients == 3
+    assert counts(store, actors["admin"]).studies == 6
+
+
+def test_a_patient_seen_by_two_doctors_is_found_by_both_but_their_studies_are_not(store, actors, make_study):
+    for who in ("doctor", "colleague"):
+        save_study(store, actors[who], make_study(identifier="H-9"))
+        assert len(find_studies(store, actors[who]).studies) == 1
+        assert len(find_patients(store, actors[who], "h-9")) == 1
+
+
+def test_the_rule_for_rows_and_the_rule_for_lists_are_the_same(store, actors, make_study):
+    for who in ("doctor", "colleague"):
+        save_study(store, actors[who], make_study())
+    with reading(store.engine) as session:
+        everything = session.exec(select(Study)).all()
+        for actor in actors.values():
+            for action in Action:
+                listed = {s.id for s in session.exec(select(Study).where(visible_studies(actor, action))).all()}
+                allowed = set()
+                for study in everything:
+                    try:
+                        require(actor, action, study)
+                    except (NotAllowed, NotFound):
+                        continue
+                    allowed.add(study.id)
+                assert listed == allowed
+                patients = session.exec(select(Patient).where(visible_patients(actor, action))).all()
+                assert len(patients) == len(listed)
+
+
+def actor_functions():
+    functions = (getattr(records, name) for name in records.__all__)
+    return [f for f in functions if inspect.isfunction(f) and "actor" in inspect.signature(f).parameters]
+
+
+def test_every_function_that_takes_a_store_and_is_no_sign_in_takes_the_acting_user():
+    without = {"authenticate", "actor_for_token", "close_session", "create_admin", "check", "sweep", "check_startup",
+               "ensure_demo_accounts"}  # fmt: skip
+    for name in records.__all__:
+        thing = getattr(records, name)
+        if inspect.isfunction(thing) and "store" in inspect.signature(thing).parameters:
+            assert ("actor" in inspect.signature(thing).parameters) is (name not in without), name
+
+
+CALLS = {
+    "save_study": lambda store, actor, make: save_study(store, actor, make()),
+    "get_study": lambda store, actor, make: get_study(store, actor, uuid.uuid4()),
+    "read_file": lambda store, actor, make: read_file(store, actor, uuid.uuid4(), "upload"),
+    "find_studies": lambda store, actor, make: find_studies(store, actor),
+    "counts": lambda store, actor, make: counts(store, actor),
+    "find_patients": lambda store, actor, make: find_patients(store, actor),
+    "list_users": lambda store, actor, make: list_users(store, actor),
+    "create_user": lambda store, actor, make: create_user(
+        store, actor, UserCreate(username="new", full_name="New", role="admin"), "a long enough one"
+    ),
+    "open_session": lambda store, actor, make: records.open_session(store, actor),
+}
+
+
+def test_the_list_of_calls_is_whole():
+    assert set(CALLS) == {f.__name__ for f in actor_functions()} - {"may", "require"}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("what", ["closed", "role taken away", "forged role", "forged id"])
+def test_a_stale_or_forged_actor_gets_nothing(store, actors, make_study, name, what):
+    actor = actors["admin" if name in ("list_users", "create_user") else "doctor"]
+    this = col(User.id) == actor.user_id
+    match what:
+        case "closed":
+            write(store.engine, lambda s: s.exec(update(User).where(this).values(active=False)))
+        case "role taken away":
+            write(store.engine, lambda s: s.exec(update(User).where(this).values(role=Role.RESEARCHER)))
+        case "forged role":
+            actor = dataclasses.replace(actors["researcher"], role=actor.role)
+        case "forged id":
+            actor = dataclasses.replace(actor, user_id=actors["colleague"].user_id)
+    with pytest.raises(NotAllowed):
+        CALLS[name](store, actor, make_study)
+    with reading(store.engine) as session:
+        assert not session.exec(select(Study)).all()
+        assert len(session.exec(select(User)).all()) == len(actors)
