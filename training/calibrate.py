@@ -49,6 +49,8 @@ def choose_threshold(shares: NDArray[np.float64], allowed: NDArray[np.float32]) 
     # An answer that beats the others only just is never given as one, however well val went.
     threshold = min(max(threshold, 0.5), 0.99)
     answered = confidence >= threshold
+    if not answered.any():
+        return threshold, "chosen on val, none of whose slices is answered with that confidence"
     return threshold, (
         f"chosen on val: at this confidence or more {right[answered].mean():.1%} of the answers are right and "
         f"{answered.mean():.1%} of the slices are answered (target {TARGET_ACCURACY:.0%} right)"

@@ -1,0 +1,105 @@
+"""train, resume, calibrate, register and evaluate as a newcomer types them, on drawn slices."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from services.imaging.phantom import PHANTOMS, draw
+from services.inference.engine import Engine
+from services.inference.repository import ModelRepository
+from services.tasks import get_task
+from training.__main__ import app
+
+LABELS = ("glioma", "meningioma", "pituitary", "notumor")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Phantoms by fold and by split, one folder whose labels name a class and one that only says tumour."""
+    home = tmp_path_factory.mktemp("corpora")
+    for name, head in (("named", "fold"), ("vague", "split")):
+        folder = home / name
+        (folder / "images").mkdir(parents=True)
+        with (folder / "manifest.csv").open("w", newline="") as target:
+            writer = csv.writer(target)
+            writer.writerow(["file", "label", "source", "sequence", head, "group"])
+            for seed in range(4):
+                for index, info in enumerate(PHANTOMS[:8]):
+                    file = f"images/{info.key}_{seed}.png"
+                    cv2.imwrite(str(folder / file), cv2.resize(draw(info.key, seed=seed), (160, 160)))
+                    label = LABELS[index % 4] if name == "named" else ("tumor", "notumor")[index % 2]
+                    part = (1, 2, 4, 5)[seed] if name == "named" else ("train", "train", "val", "test")[seed]
+                    writer.writerow([file, label, name, "T1", part, f"{name}{index}{seed}"])
+    return home
+
+
+@pytest.fixture(scope="module")
+def run(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run cut after its first pass and resumed to its second."""
+    folder = tmp_path_factory.mktemp("run")
+    arguments = ["train", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "vgg16",
+                 "--weights", "none", "--run", str(folder), "--cache", str(folder / "cache"), "--draws", "32",
+                 "--batch", "8", "--val-share", "1.0"]  # fmt: skip
+    invoke(*arguments, "--passes", "1")
+    settings = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(settings | {"passes": 2}))
+    invoke("train", "--data", str(corpus / "named"), "--run", str(folder), "--cache", str(folder / "cache"), "--resume")
+    return folder
+
+
+def invoke(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_cut_run_goes_on_where_it_was(run):
+    with (run / "history.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert all(np.isfinite(float(row["val_loss"])) for row in rows)
+    assert (run / "best.weights.h5").exists()
+    assert list((run / "tensorboard").rglob("events*"))
+
+
+def test_calibrate_register_evaluate_and_serve(run, corpus, tmp_path):
+    models, cache = tmp_path / "models", run / "cache"
+    assert "Temperature" in invoke("calibrate", "--run", str(run), "--cache", str(cache))
+    printed = invoke("register", "--run", str(run), "--cache", str(cache), "--models", str(models), "--live")
+    assert "brain_tumor_type/vgg16/1" in printed
+    repository = ModelRepository(models)
+    ref = repository.live_ref("brain_tumor_type", "vgg16")
+    card = repository.verify(ref)
+    assert card.test.images == 8
+    assert card.data.counts["train"] == {"glioma": 4, "meningioma": 4, "notumor": 12, "pituitary": 4, "tumor": 8}
+    assert card.starting_weights == "none"
+    assert "T1" in " ".join(p.name for p in card.presence)
+    again = invoke("evaluate", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "vgg16",
+                   "--cache", str(cache), "--models", str(models))  # fmt: skip
+    assert "every figure is the card's" in again
+    engine, task = Engine(repository), get_task("brain_tumor_type")
+    assert engine.loaded(task, "vgg16").card.ref == ref
+
+
+def test_evaluate_says_when_the_images_are_others(run, corpus, tmp_path):
+    models, cache = tmp_path / "models", run / "cache"
+    invoke("calibrate", "--run", str(run), "--cache", str(cache))
+    invoke("register", "--run", str(run), "--cache", str(cache), "--models", str(models), "--live")
+    result = CliRunner().invoke(
+        app, ["evaluate", "--data", str(corpus / "named"), "--model", "vgg16", "--models", str(models)]
+    )
+    assert result.exit_code != 0
+    assert "do not hold the images" in str(result.exception)
+
+
+def test_commands_tell_what_is_missing(tmp_path):
+    result = CliRunner().invoke(app, ["calibrate", "--run", str(tmp_path)])
+    assert result.exit_code != 0
+    assert "train first" in str(result.exception)

@@ -1,0 +1,122 @@
+"""Every figure against a case worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from services.inference.calibration import in_words, probabilities
+from training.calibrate import calibrate, choose_threshold
+from training.metrics import (
+    expected_calibration_error,
+    multiplicities,
+    part_figures,
+    presence_figures,
+    reliability_curve,
+)
+
+CLASSES = ("a", "b", "c")
+
+
+def shares_for(answers: list[int], confidence: float = 0.8) -> np.ndarray:
+    shares = np.full((len(answers), 3), (1 - confidence) / 2)
+    shares[np.arange(len(answers)), answers] = confidence
+    return shares
+
+
+def test_part_figures_by_hand():
+    truth = np.array([0, 0, 0, 1, 1, 2])
+    answer = [0, 0, 1, 1, 1, 0]
+    figures = part_figures("x", truth, shares_for(answer), list("pqrstu"), CLASSES)
+    assert figures.confusion == ((2, 1, 0), (0, 2, 0), (1, 0, 0))
+    assert figures.accuracy.value == pytest.approx(4 / 6, abs=1e-4)
+    assert figures.classes["a"].precision.value == pytest.approx(2 / 3, abs=1e-4)
+    assert figures.classes["a"].recall.value == pytest.approx(2 / 3, abs=1e-4)
+    assert figures.classes["b"].f1.value == pytest.approx(0.8, abs=1e-4)
+    assert figures.classes["c"].recall.value == 0
+    assert figures.macro_f1.value == pytest.approx((2 / 3 + 0.8 + 0) / 3, abs=1e-4)
+    assert figures.calibration_error.value == pytest.approx(0.8 - 4 / 6, abs=1e-4)
+    assert (figures.images, figures.groups) == (6, 6)
+    for figure in (figures.accuracy, figures.macro_f1, figures.precision, figures.recall):
+        assert figure.low <= figure.value <= figure.high
+
+
+def test_a_class_without_images_counts_for_nothing():
+    figures = part_figures("x", np.array([0, 1, 0, 1]), shares_for([0, 1, 0, 1]), list("pqrs"), CLASSES)
+    assert figures.macro_f1.value == 1
+    assert set(figures.classes) == {"a", "b"}
+
+
+def test_intervals_resample_groups_not_images():
+    truth, answer = np.zeros(200, int), [0] * 100 + [1] * 100
+    truth[100:] = 2
+    one_by_one = part_figures("x", truth, shares_for(answer), [str(i) for i in range(200)], CLASSES)
+    two_heads = part_figures("x", truth, shares_for(answer), ["p"] * 100 + ["q"] * 100, CLASSES)
+    width = one_by_one.accuracy.high - one_by_one.accuracy.low
+    assert width < 0.2
+    assert (two_heads.accuracy.low, two_heads.accuracy.high) == (0.0, 1.0)
+
+
+def test_resamples_draw_as_many_groups_as_there_are():
+    drawn, index = multiplicities(["p", "q", "p", "r"])
+    assert (drawn.sum(axis=1) == 3).all()
+    assert index.tolist() == [0, 1, 0, 2]
+
+
+def test_calibration_error_by_hand():
+    confidence, correct = np.array([0.95, 0.95, 0.55, 0.55]), np.array([1.0, 1.0, 1.0, 0.0])
+    assert expected_calibration_error(confidence, correct) == pytest.approx(0.5 * 0.05 + 0.5 * 0.05)
+    assert reliability_curve(confidence, correct) == [
+        {"confidence": 0.55, "right": 0.5, "images": 2},
+        {"confidence": 0.95, "right": 1.0, "images": 2},
+    ]
+
+
+def test_presence_figures_by_hand():
+    tumour = np.array([True, True, True, False, False])
+    score = np.array([0.9, 0.6, 0.3, 0.4, 0.1])
+    figures = presence_figures("x", tumour, score, list("pqrst"))
+    assert figures.auc is not None
+    assert figures.auc.value == pytest.approx(5 / 6, abs=1e-4)
+    assert figures.sensitivity is not None
+    assert figures.sensitivity.value == pytest.approx(2 / 3, abs=1e-4)
+    assert figures.specificity is not None
+    assert figures.specificity.value == 1
+    healthy = presence_figures("x", np.array([False, False]), np.array([0.2, 0.7]), ["p", "q"])
+    assert (healthy.auc, healthy.sensitivity) == (None, None)
+    assert healthy.specificity is not None
+    assert healthy.specificity.value == 0.5
+
+
+def test_temperature_undoes_overconfidence():
+    rng = np.random.default_rng(3)
+    true_logits = rng.normal(0, 2, (4000, 3))
+    labels = np.array([rng.choice(3, p=row) for row in probabilities(true_logits.astype(np.float32))])
+    found = calibrate((true_logits * 3).astype(np.float32), np.eye(3, dtype=np.float32)[labels])
+    assert found.temperature == pytest.approx(3, rel=0.1)
+
+
+def test_threshold_is_the_lowest_that_reaches_the_target():
+    confidence = np.linspace(0.51, 0.999, 1000)
+    shares = np.stack([confidence, 1 - confidence], axis=1)
+    right = confidence > 0.8
+    allowed = np.stack([right, ~right], axis=1).astype(np.float32)
+    threshold, reason = choose_threshold(shares, allowed)
+    answered = confidence >= threshold
+    assert right[answered].mean() >= 0.99
+    assert right[confidence >= threshold - 0.01].mean() < 0.99
+    assert "val" in reason
+
+
+def test_threshold_never_lets_an_even_guess_through():
+    shares = np.array([[0.45, 0.3, 0.25]] * 10)
+    threshold, _ = choose_threshold(shares, np.tile([1.0, 0.0, 0.0], (10, 1)).astype(np.float32))
+    assert threshold == 0.5
+
+
+def test_probabilities_and_their_words():
+    shares = probabilities(np.array([[1000.0, 0.0, -1000.0]], np.float32))
+    assert shares.tolist() == [[1.0, 0.0, 0.0]]
+    assert probabilities(np.array([2.0, 0.0], np.float32), 2.0)[0] == pytest.approx(np.e / (1 + np.e))
+    assert "about 93" in in_words(0.931)
+    assert "more than 99" in in_words(0.9999)

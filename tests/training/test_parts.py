@@ -1,0 +1,133 @@
+"""The parts of training one by one: loss, corpora, draws, augmentation."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from services.tasks import get_task
+from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
+from training.corpus import CorpusError, allowed_classes, read_corpora, sampling_weights
+from training.losses import PartialLabelLoss
+from training.style import STYLES, restyle
+
+TASK = get_task("brain_tumor_type")
+
+
+def test_partial_label_loss_by_hand():
+    logits = np.log(np.array([[0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.4]], np.float32))
+    allowed = np.array([[0, 0, 0, 1], [1, 1, 1, 0]], np.float32)
+    loss = np.asarray(PartialLabelLoss().call(allowed, logits))
+    assert loss == pytest.approx([-np.log(0.4), -np.log(0.6)], rel=1e-5)
+
+
+def test_smoothing_mixes_in_the_mean_of_all_classes():
+    logits = np.log(np.array([[0.1, 0.2, 0.3, 0.4]], np.float32))
+    loss = float(np.asarray(PartialLabelLoss(0.2).call(np.array([[0, 0, 0, 1]], np.float32), logits))[0])
+    assert loss == pytest.approx(-0.8 * np.log(0.4) - 0.2 * np.mean(np.log([0.1, 0.2, 0.3, 0.4])), rel=1e-5)
+
+
+def write_manifest(folder, rows, head="file,label,source,sequence,fold,group"):
+    folder.mkdir()
+    (folder / "manifest.csv").write_text("\n".join([head, *rows]) + "\n")
+    return folder
+
+
+def test_folds_and_splits_become_parts(tmp_path):
+    folds = write_manifest(tmp_path / "folds", [f"{i}.png,glioma,s,T1,{i},g{i}" for i in range(1, 6)])
+    split = write_manifest(
+        tmp_path / "split",
+        ["a.png,tumor,s,T1,val,g1", "b.png,notumor,s,T1,test,g2"],
+        "file,label,source,sequence,split,group",
+    )
+    samples = read_corpora([folds, split], TASK)
+    assert [s.part for s in samples] == ["train", "train", "train", "val", "test", "val", "test"]
+    allowed = allowed_classes(samples[-2:], TASK)
+    assert allowed.tolist() == [[1, 1, 1, 0], [0, 0, 0, 1]]
+
+
+def test_val_share_moves_whole_groups_and_only_val(tmp_path):
+    rows = [f"{g}{i}.png,glioma,s,T1,{4 if g < 60 else 5},g{g}" for g in range(90) for i in range(3)]
+    samples = read_corpora([write_manifest(tmp_path / "c", rows)], TASK, val_share=0.5)
+    parts = {}
+    for sample in samples:
+        parts.setdefault(sample.group, set()).add(sample.part)
+    assert all(len(found) == 1 for found in parts.values())
+    assert sum(s.part == "test" for s in samples) == 90
+    assert 40 < sum(s.part == "val" for s in samples) < 140
+
+
+@pytest.mark.parametrize(("rows", "words"), [(["a.png,wart,s,T1,1,g"], "wart"), (None, "manifest.csv")])
+def test_unusable_folders_are_told_in_a_sentence(tmp_path, rows, words):
+    folder = write_manifest(tmp_path / "c", rows) if rows else tmp_path
+    with pytest.raises(CorpusError, match=words):
+        read_corpora([folder], TASK)
+
+
+def test_no_group_is_in_two_parts_of_the_real_corpora(shared_data):
+    samples = read_corpora([shared_data / "brain_mri", shared_data / "brain_presence"], TASK, val_share=0.4)
+    parts: dict[str, set[str]] = {}
+    for sample in samples:
+        parts.setdefault(sample.group, set()).add(sample.part)
+    assert Counter(len(found) for found in parts.values()).keys() == {1}
+    assert sum(s.part == "test" and s.corpus == "brain_mri" for s in samples) == 832
+
+
+def test_rare_cells_are_drawn_more_often_than_their_share(tmp_path):
+    rows = [f"{i}.png,glioma,big,T1,1,g{i}" for i in range(900)] + [
+        f"n{i}.png,notumor,small,T1,1,h{i}" for i in range(100)
+    ]
+    weights = sampling_weights(read_corpora([write_manifest(tmp_path / "c", rows)], TASK))
+    assert weights.sum() == pytest.approx(1)
+    assert weights[900:].sum() == pytest.approx(10 / 40)
+
+
+@pytest.fixture
+def draws() -> Draws:
+    images = np.zeros((6, 64, 64), np.uint8)
+    images[:, 20:44, 16:40] = np.arange(40, 250, 38, dtype=np.uint8)[:6, None, None]
+    labels = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]]
+    return Draws(images, labels, np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), batch=8, steps=3, seed=5)
+
+
+@pytest.mark.parametrize("path", [numpy_batches, keras_cv_batches])
+def test_both_input_paths_give_batches_of_the_same_kind(draws, path):
+    batches = iter(path(draws, Geometry()))
+    seen = [next(batches) for _ in range(4)]
+    for images, labels in seen:
+        images, labels = np.asarray(images), np.asarray(labels)
+        assert images.shape == (8, 64, 64, 1)
+        assert images.dtype == np.float32
+        assert images.min() >= 0
+        assert images.max() <= 1
+        assert images.std() > 0.02
+        assert labels.shape == (8, 4)
+    assert not np.array_equal(np.asarray(seen[0][0]), np.asarray(seen[3][0]))
+    again = next(iter(path(draws, Geometry())))
+    assert np.array_equal(np.asarray(again[1]), np.asarray(seen[0][1]))
+
+
+def test_draws_follow_weights_and_differ_between_epochs(draws):
+    many = np.concatenate([draws.indices(epoch).ravel() for epoch in range(200)])
+    assert np.bincount(many, minlength=6) / len(many) == pytest.approx([0.5] + [0.1] * 5, abs=0.02)
+    assert not np.array_equal(draws.indices(0), draws.indices(1))
+    assert np.array_equal(draws.indices(7), draws.indices(7))
+
+
+@pytest.mark.parametrize("change", [change for change, _ in STYLES], ids=lambda change: change.__name__)
+def test_each_style_changes_the_image_and_keeps_its_range(change):
+    rng = np.random.default_rng(0)
+    image = np.clip(rng.normal(0.4, 0.2, (96, 96)), 0, 1).astype(np.float32)
+    changed = change(image.copy(), rng)
+    assert changed.shape == image.shape
+    assert changed.dtype == np.float32
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    assert np.abs(changed - image).mean() > 1e-3
+
+
+def test_restyling_repeats_with_its_generator():
+    image = np.random.default_rng(1).integers(0, 256, (64, 64), dtype=np.uint8)
+    assert np.array_equal(restyle(image, np.random.default_rng(9)), restyle(image, np.random.default_rng(9)))
