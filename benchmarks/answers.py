@@ -72,7 +72,8 @@ def compiled(network: Any) -> Callable[[], object]:
     import tensorflow as tf
 
     square = tf.constant(np.random.default_rng(0).random((1, *network.input_shape[1:]), np.float32))
-    forward = tf.function(lambda batch: network(batch, training=False), input_signature=[tf.TensorSpec(square.shape, square.dtype)])
+    shape = tf.TensorSpec(square.shape, square.dtype)
+    forward = tf.function(lambda batch: network(batch, training=False), input_signature=[shape])
     return lambda: forward(square).numpy()
 
 
@@ -85,6 +86,7 @@ def usual_way(network: Any, folder: Path) -> Callable[[], object]:
 
     def answer() -> object:
         image = cv2.imread(str(next(waiting)), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
         square = cv2.resize(image, (side, side)).astype(np.float32) / 255
         return network.predict(square[None, ..., None], verbose=0)
 
