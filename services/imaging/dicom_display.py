@@ -16,6 +16,9 @@ from services.imaging.levels import grey_and_colourfulness, percentile_range, ra
 from services.imaging.limits import EXPORT_AGAIN
 from services.imaging.slice import FloatImage
 
+# A window that shows the whole image within a tenth of the grey scale is a wrong one: nothing would be seen.
+_LEAST_CONTRAST = 0.1
+
 
 def functional_group(dataset: Dataset, keyword: str, index: int) -> Dataset | None:
     """The item of a functional group macro for one frame: the frame's own, or the shared one (PS3.3, C.7.6.16)."""
@@ -98,11 +101,11 @@ def _grey(
     if window is not None:
         centre, width, function = window
         levels = _windowed(values, slope, intercept, centre, width, function)
-        if levels.min() < levels.max() or values.min() == values.max():
+        if np.ptp(levels) >= _LEAST_CONTRAST or values.min() == values.max():
             return levels
         warnings.append(
-            f"The file's window (centre {centre:g}, width {width:g}) shows nothing of the image; "
-            "brightness was stretched between its percentiles instead."
+            f"The file's window (centre {centre:g}, width {width:g}) leaves the image nearly uniform; brightness was "
+            "stretched between the 0.5th and the 99.5th percentile of its values instead."
         )
     else:
         warnings.append(

@@ -167,8 +167,8 @@ def _check_codestream(dataset: Dataset, layout: Layout, index: int) -> str:
         if codestream[:3] != (layout.rows, layout.columns, layout.samples):
             raise DamagedFile(
                 f"The file contradicts itself: {named('Rows')} x {named('Columns')} is {layout.rows} x "
-                f"{layout.columns} with {layout.samples} {named('SamplesPerPixel')}, its compressed image {codestream.rows} x "
-                f"{codestream.columns} with {codestream.samples}; {EXPORT_AGAIN}."
+                f"{layout.columns} with {layout.samples} {named('SamplesPerPixel')}, its compressed image "
+                f"{codestream.rows} x {codestream.columns} with {codestream.samples}; {EXPORT_AGAIN}."
             )
         plugin, package = _extended(layout, codestream, plugin, package)
     if plugin not in get_decoder(layout.syntax).available_plugins:

@@ -66,9 +66,9 @@ def percentile_range(values: NDArray[Any], valid: NDArray[np.bool_] | None = Non
 def ramp(values: NDArray[Any], low: float, high: float) -> FloatImage:
     """Float32 in 0..1 that rises linearly from ``low`` to ``high`` and is clipped beyond.
 
-    Where both coincide it is 0 everywhere. ``low`` above ``high`` gives a falling ramp. Where 24 bits could show as steps (values of more than 16 bits, very
-    narrow ramps) float64 is used on the way. A value that is not a number becomes 0; so does everything between bounds
-    that are not finite.
+    Where both coincide it is 0 everywhere. ``low`` above ``high`` gives a falling ramp. Where 24 bits could show as
+    steps (values of more than 16 bits, very narrow ramps) float64 is used on the way. A value that is not a number
+    becomes 0; so does everything between bounds that are not finite.
     """
     if low == high or not (math.isfinite(low) and math.isfinite(high)):
         return np.zeros(values.shape, np.float32)
