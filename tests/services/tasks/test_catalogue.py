@@ -1,0 +1,75 @@
+"""Every task of the catalogue is complete and speaks as Falx speaks; a new task is checked by being there."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+
+from services.errors import ModelNotFound
+from services.imaging.prepare import DENOISERS
+from services.tasks import TASKS, get_task
+from services.tasks.task import Task
+
+ALL = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+
+
+def sentences(task: Task) -> list[str]:
+    return [*(info.finding for info in task.classes), task.uncertain_finding, *task.caveats, task.question]
+
+
+@ALL
+def test_classes_have_keys_names_and_colours_of_their_own(task: Task):
+    for part in ("key", "name", "colour", "finding"):
+        values = [getattr(info, part) for info in task.classes]
+        assert len(set(values)) == len(values) >= 2, part
+    assert all(re.fullmatch(r"#[0-9A-F]{6}", info.colour) for info in task.classes)
+    assert {info.positive for info in task.classes} == {True, False}
+
+
+@ALL
+def test_every_label_of_a_corpus_allows_known_classes(task: Task):
+    assert set(task.class_keys) <= set(task.labels)
+    for key in task.class_keys:
+        assert task.labels[key] == (key,)
+    for allowed in task.labels.values():
+        assert allowed
+        assert set(allowed) <= set(task.class_keys)
+
+
+@ALL
+def test_wording_suggests_and_never_diagnoses(task: Task):
+    for text in sentences(task):
+        assert text[0].isupper()
+        assert text.endswith((".", "?"))
+        assert not re.search(r"diagnos|!|\bAI\b|powered", text, re.IGNORECASE), text
+    assert all("suggests" in info.finding for info in task.classes)
+    assert "refer" in task.uncertain_finding
+
+
+@ALL
+def test_preparation_and_gate_are_usable(task: Task):
+    low, high = task.preparation.percentiles
+    assert 0 <= low < high <= 100
+    assert task.preparation.denoise in DENOISERS
+    assert task.preparation.version
+    assert task.gate.modalities
+    assert task.gate.minimum_side <= task.preparation.size
+
+
+@ALL
+def test_a_task_cannot_be_changed_while_it_serves(task: Task):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        task.title = "another"  # type: ignore[misc]
+
+
+def test_the_catalogue_finds_by_key_and_names_what_it_has():
+    for key, task in TASKS.items():
+        assert get_task(key) is task
+        assert task.key == key
+        assert task.class_info(task.class_keys[0]) is task.classes[0]
+    with pytest.raises(ModelNotFound, match="brain_tumor_type"):
+        get_task("heart")
+    with pytest.raises(KeyError):
+        next(iter(TASKS.values())).class_info("heart")
