@@ -76,7 +76,7 @@ def test_one_load_serves_callers_that_come_at_once():
 
 
 def test_real_test_slices_come_out_as_the_card_says(engine, shared_data):
-    """A tenth of fold 5: the share right lies near the card's accuracy, and heat lies more on the tumour than by chance."""
+    """A tenth of fold 5: the share right is near the card's accuracy, and heat lies more on tumours than by chance."""
     with (shared_data / "brain_mri" / "manifest.csv").open() as lines:
         rows = [row for row in csv.DictReader(lines) if row["fold"] == "5"][::10]
     right, inside, base = [], [], []
