@@ -14,7 +14,7 @@ from services.palette import LIGHT, rgb
 from services.reports import words
 from services.reports.background import draw_caveats, draw_looked_at, meaning_height
 from services.reports.content import ReportContent
-from services.reports.document import COLUMN, GAP, LEFT, WIDTH, Sheet
+from services.reports.document import COLUMN, GAP, LEFT, TINT, WIDTH, Sheet
 
 COLOUR_MAP = "magma"
 OPACITY = 0.65
@@ -24,7 +24,7 @@ _VALUE_WIDTH = 16.0
 _BAR = 4.6
 _PITCH = 7.4
 _LEGEND = 11.6
-_SMALLEST = 66.0
+_SMALLEST = 57.0
 
 
 def draw_answer(sheet: Sheet, content: ReportContent, missing: tuple[str, ...]) -> None:
@@ -45,18 +45,18 @@ def _people(sheet: Sheet, content: ReportContent, missing: tuple[str, ...]) -> N
     patient, study = content.patient, content.study
     sheet.fields(
         (
-            ("Patient", patient.name, 62.0),
-            ("Patient identifier", patient.identifier, 42.0),
-            ("Born", _day(patient.birth_date), 30.0),
-            ("Sex", patient.sex, 40.0),
+            ("Patient", patient.name, 74.5),
+            ("Patient identifier", patient.identifier, 36.0),
+            ("Born", _day(patient.birth_date), 27.5),
+            ("Sex", patient.sex, 36.0),
         )
     )
     sheet.fields(
         (
-            ("Study", study.identifier, 62.0),
-            ("Read by", study.reader, 42.0),
-            ("Study date", _day(study.date), 30.0),
-            ("Reported (UTC)", f"{study.created.astimezone(UTC):%Y-%m-%d %H:%M}", 40.0),
+            ("Study", study.identifier, 74.5),
+            ("Read by", study.reader, 36.0),
+            ("Study date", _day(study.date), 27.5),
+            ("Reported (UTC)", f"{study.created.astimezone(UTC):%Y-%m-%d %H:%M}", 36.0),
         )
     )
     if study.description:
@@ -127,7 +127,7 @@ def _bars(sheet: Sheet, content: ReportContent, prediction: Prediction) -> None:
         sheet.pen(10, bold=chosen)
         sheet.set_xy(LEFT, y)
         sheet.cell(_NAME_WIDTH, _BAR, info.name)
-        sheet.set_fill_color(*rgb("#EEF1F4"))
+        sheet.set_fill_color(*rgb(TINT))
         sheet.rect(left, y, full, _BAR, style="F")
         sheet.set_fill_color(*rgb(info.colour))
         if share > 0:
@@ -193,7 +193,7 @@ def _pictures(sheet: Sheet, content: ReportContent) -> None:
         name = content.task.class_info(content.heat.label).name
         _picture(sheet, covered, right, top, width, height, f"The slice with the heat map for {name}.")
         _caption(sheet, f"What spoke for {name}", right, top + height)
-        _legend(sheet, right + max(width, 68.0), top + height)
+        _legend(sheet, right + COLUMN, top + height)
     sheet.set_y(max(sheet.get_y(), top + height + _LEGEND))
 
 

@@ -63,10 +63,9 @@ def _interval(figure: Figure) -> str:
 def _evidence(sheet: Sheet, content: ReportContent, evidence: ModelEvidence) -> None:
     size = min(_CELL, (COLUMN - _ROW_NAMES) / max(len(evidence.classes), 1))
     sheet.section("How far the model can be trusted", need=34 + size * len(evidence.classes) + 22)
-    source = f"{evidence.title}, version {evidence.model.version} ({evidence.model}). {evidence.trained_on}"
+    source = f"{evidence.title}, version {evidence.model.version} ({evidence.model}). Trained on {evidence.trained_on}"
     sheet.paragraph(source, after=1.0)
-    counted = f"{evidence.images:,} images" + (f" of {evidence.patients:,} patients" if evidence.patients else "")
-    sheet.paragraph(f"Tested on {counted}. {evidence.tested_on}", after=3.6)
+    sheet.paragraph(f"Tested on {evidence.tested_on}", after=3.6)
     top = sheet.get_y()
     left_end = _figures(sheet, evidence, top)
     right_end = _confusion(sheet, content, evidence, LEFT + COLUMN + GAP, top, size)
@@ -118,6 +117,7 @@ def _confusion(
     count = len(evidence.classes)
     names = [content.task.class_info(key).name for key in evidence.classes]
     grid = x + _ROW_NAMES
+    tested = sum(map(sum, evidence.confusion))
     sheet.pen(7.5, colour=LIGHT.muted)
     sheet.set_xy(grid, top)
     sheet.cell(size * count, 4.0, "answer", align="C")
@@ -156,7 +156,7 @@ def _confusion(
         sheet.line(grid + step * size, top + 12.2, grid + step * size, y)
     sheet.pen(7.5, colour=LIGHT.muted)
     sheet.set_xy(grid, y + 1.4)
-    sheet.multi_cell(size * count, 3.6, "Images of the test; darker is a larger share of the row.", align="L")
+    sheet.multi_cell(size * count, 3.6, f"{tested:,} test images; darker is a larger share of its row.", align="L")
     return float(sheet.get_y())
 
 

@@ -45,23 +45,21 @@ class Figure:
 class ModelEvidence:
     """How the model did on images it never learnt from.
 
-    ``trained_on`` and ``tested_on`` are sentences. ``confusion`` counts images by true class (rows) and answer
-    (columns), both in the order of ``classes``, which are keys of the task. Precision and recall are means over the
-    classes. ``patients`` counts the patients or groups behind the images; ``calibration_error`` is the expected one.
+    ``trained_on`` and ``tested_on`` complete “Trained on …” and “Tested on …”, full stop included. ``confusion`` counts
+    images by true class (rows) and answer (columns), both in the order of ``classes``, which are keys of the task.
+    Precision and recall are means over the classes; ``calibration_error`` is the expected one.
     """
 
     model: ModelRef
     title: str
     trained_on: str
     tested_on: str
-    images: int
     accuracy: Figure
     precision: Figure
     recall: Figure
     macro_f1: Figure
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
-    patients: int | None = None
     calibration_error: Figure | None = None
 
 

@@ -21,6 +21,7 @@ FOOT = 22.0
 LINE = 1.42
 HEADING = 7.0
 BULLET = 3.6
+TINT = "#EEF1F4"
 MILLIMETRES = 25.4 / 72
 
 Style = Literal["", "B"]
@@ -49,9 +50,12 @@ class Sheet(FPDF):
     the stand-in fonts are embedded only where it needs them.
     """
 
-    def __init__(self, *, title: str, subject: str, heading: str, banner: str, created: datetime, text: str) -> None:
+    def __init__(
+        self, *, title: str, subject: str, heading: str, subject_line: str, banner: str, created: datetime, text: str
+    ) -> None:
         super().__init__(unit="mm", format="A4", enforce_compliance="PDF/A-2B")
         self.heading = heading
+        self.subject_line = subject_line
         self.banner = banner
         self.set_margins(LEFT, TOP, LEFT)
         self.set_auto_page_break(True, margin=FOOT)
@@ -98,9 +102,7 @@ class Sheet(FPDF):
         self.set_text_color(*rgb(colour))
 
     def header(self) -> None:
-        """The name of the house at the left, of the question at the right, a line below."""
-        if self.banner:
-            self._watermark()
+        """The name of the house at the left; at the right the question, and on later pages whose study it is."""
         x, y = LEFT, TOP
         self.set_fill_color(*rgb(LIGHT.accent))
         # The falx cerebri, from which the name comes, is a sickle.
@@ -114,20 +116,27 @@ class Sheet(FPDF):
         self.pen(15, bold=True)
         self.text(x + 6.6, y + 4.9, "Falx")
         self.pen(9, colour=LIGHT.muted)
-        self.text(LEFT + WIDTH - self.get_string_width(self.heading), y + 4.7, self.heading)
+        right = self.heading if self.page == 1 else self._shortened(self.subject_line, WIDTH - 30.0)
+        self.set_xy(LEFT + 30.0, y + 1.0)
+        # cell(), unlike text(), takes the stand-in fonts where the main one lacks a letter.
+        self.cell(WIDTH - 30.0, 5.0, right, align=Align.R)
         self.rule(y + 8.0)
         self.set_y(y + 11.5)
         if self.banner:
+            self.set_fill_color(*rgb(TINT))
+            self.rect(LEFT, y + 8.0, WIDTH, 6.4, style="F")
             self.pen(8.5, bold=True, colour=LIGHT.accent)
-            self.set_x(LEFT)
-            self.multi_cell(WIDTH, 4.2, self.banner, align=Align.L, new_x="LMARGIN", new_y="NEXT")
-            self.set_y(self.get_y() + 2.0)
+            self.set_xy(LEFT + 2.4, y + 8.0)
+            self.cell(WIDTH - 2.4, 6.4, self.banner)
+            self.set_y(y + 17.4)
 
-    def _watermark(self) -> None:
-        with self.rotation(52, x=self.w / 2, y=self.h / 2):
-            self.pen(72, bold=True, colour="#F1F4F6")
-            word = "DEMONSTRATION"
-            self.text((self.w - self.get_string_width(word)) / 2, self.h / 2 + 9, word)
+    def _shortened(self, text: str, width: float) -> str:
+        """The text, cut to the width in mm with an ellipsis at its end where it is too long."""
+        if self.get_string_width(text) <= width:
+            return text
+        while text and self.get_string_width(f"{text}…") > width:
+            text = text[:-1]
+        return f"{text.rstrip()}…"
 
     def foot_pages(self, notice: str, line: str) -> None:
         """Write each page's footer, now that their number is known: a notice, a line, and “Page x of y” right."""
@@ -143,11 +152,12 @@ class Sheet(FPDF):
             top = self.h - FOOT + 5.0
             self.rule(top)
             self.pen(8, bold=True)
-            self.text(LEFT, top + 5.0, notice)
+            self.set_xy(LEFT, top + 2.4)
+            self.cell(WIDTH, 4.0, notice)
             self.pen(7.5, colour=LIGHT.muted)
-            self.text(LEFT, top + 9.2, line)
-            count = f"Page {number} of {total}"
-            self.text(LEFT + WIDTH - self.get_string_width(count), top + 9.2, count)
+            self.set_xy(LEFT, top + 6.6)
+            self.cell(WIDTH - 30.0, 4.0, line)
+            self.cell(30.0, 4.0, f"Page {number} of {total}", align=Align.R)
         self.page = last
 
     def rule(self, y: float, *, x: float = LEFT, width: float = WIDTH) -> None:
@@ -218,7 +228,7 @@ class Sheet(FPDF):
         """How many mm the bulleted sentences take."""
         return sum(self.height(item, width - BULLET, size) + 1.0 for item in items)
 
-    def fields(self, cells: Sequence[tuple[str, str, float]], *, x: float = LEFT, gap: float = 5.0) -> None:
+    def fields(self, cells: Sequence[tuple[str, str, float]], *, x: float = LEFT, gap: float = 2.5) -> None:
         """One row of labelled values, each (label, value, width in mm); the row is as high as its longest value."""
         top = self.get_y()
         lowest = top
@@ -227,8 +237,8 @@ class Sheet(FPDF):
             self.pen(7.5, colour=LIGHT.muted)
             self.cell(width, 3.8, label)
             self.set_xy(x, top + 3.8)
-            self.pen(10)
-            self.multi_cell(width - gap, 4.9, value or "–", align=Align.L, new_x="LMARGIN", new_y="NEXT")
+            self.pen(9.5)
+            self.multi_cell(width - gap, 4.8, value or "–", align=Align.L, new_x="LMARGIN", new_y="NEXT")
             lowest = max(lowest, self.get_y())
             x += width
         self.set_xy(LEFT, lowest + 2.6)

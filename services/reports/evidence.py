@@ -13,12 +13,13 @@ def evidence_of(card: Card) -> ModelEvidence:
         model=card.ref,
         title=card.network_title,
         trained_on=(
-            f"{sum(train.values())} slices of {card.data.groups.get('train', 0)} groups "
-            f"from {', '.join(card.data.sources)}."
+            f"{sum(train.values()):,} slices of {card.data.groups.get('train', 0):,} patients or groups of look-alikes "
+            f"(sources: {', '.join(card.data.sources)})."
         ),
-        tested_on=f"{card.test.images} slices of {card.test.groups} groups whose heads it never saw.",
-        images=card.test.images,
-        patients=card.test.groups,
+        tested_on=(
+            f"{card.test.images:,} slices of {card.test.groups:,} other patients or groups of look-alikes, whose heads "
+            "it never saw."
+        ),
         accuracy=_figure(card.test.accuracy),
         precision=_figure(card.test.precision),
         recall=_figure(card.test.recall),

@@ -16,7 +16,7 @@ from services.reports.document import Sheet
 from services.reports.glyphs import printable_content
 from services.settings import VERSION
 
-DEMO = "Demonstration: the patient and the study are invented."
+DEMO = "Demonstration mode: not for any real patient."
 
 
 def build_report(content: ReportContent) -> bytes:
@@ -34,6 +34,9 @@ def build_report(content: ReportContent) -> bytes:
         title=f"Falx report {study.identifier}",
         subject=f"{task.title}: {task.question}",
         heading=f"{task.title} · report",
+        subject_line=" · ".join(
+            filter(None, (clean.patient.name, clean.patient.identifier, f"study {study.identifier}"))
+        ),
         banner=DEMO if clean.demo else "",
         created=study.created,
         text=_all_text(clean),

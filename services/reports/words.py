@@ -55,9 +55,9 @@ def confidence(task: Task, prediction: Prediction, *, overruled: bool = False) -
 
 
 def _place(row: float, column: float) -> str:
-    """Where a point lies, by thirds of the picture; both coordinates in 0..1."""
-    vertical = ("upper", "", "lower")[min(int(row * 3), 2)]
-    horizontal = ("left", "", "right")[min(int(column * 3), 2)]
+    """Where a point lies in the picture; both coordinates in 0..1, the middle fifth counts as the middle."""
+    vertical = "upper" if row < 0.4 else "lower" if row > 0.6 else ""
+    horizontal = "left" if column < 0.4 else "right" if column > 0.6 else ""
     if not vertical and not horizontal:
         return "the middle"
     if vertical and horizontal:
