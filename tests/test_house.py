@@ -14,7 +14,7 @@ import pytest
 
 from services.errors import SettingsError
 from services.settings import Settings, get_settings
-from tools import environment, reference
+from tools import environment, figures, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = sorted(ROOT.glob("requirements*.txt"))
@@ -114,6 +114,11 @@ def test_the_settings_page_is_current():
 
 def test_the_commands_page_is_current():
     assert reference.COMMANDS_PAGE.read_text(encoding="utf-8") == reference.commands_page(), "run make docs"
+
+
+def test_the_figures_are_those_of_the_cards():
+    assert figures.README.read_text(encoding="utf-8") == figures.readme(), "run make docs"
+    assert figures.MODELS_PAGE.read_text(encoding="utf-8") == figures.models_page(), "run make docs"
 
 
 def test_every_runnable_module_is_on_the_commands_page():

@@ -15,6 +15,7 @@ import typer
 from pydantic import SecretStr
 
 from services.settings import ROOT, Settings
+from tools import figures
 
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
@@ -135,7 +136,13 @@ def _argument(parameter: Any) -> str:
 
 def main() -> None:
     """Write the pages."""
-    for path, text in ((SETTINGS_PAGE, settings_page()), (COMMANDS_PAGE, commands_page())):
+    written = {
+        SETTINGS_PAGE: settings_page(),
+        COMMANDS_PAGE: commands_page(),
+        figures.README: figures.readme(),
+        figures.MODELS_PAGE: figures.models_page(),
+    }
+    for path, text in written.items():
         path.write_text(text, encoding="utf-8")
         print(f"wrote {path.relative_to(ROOT)}")
 
