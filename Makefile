@@ -29,6 +29,7 @@ help: ## list these targets
 
 app: venv-app ## install what is missing, migrate, start the demo on http://localhost:8501 (PORT=… for another)
 	@DEMO=1 $(BIN)/python -m services.records migrate
+	@DEMO=1 $(BIN)/python -m tools.demo_data || true
 	@echo "falx: http://localhost:$(PORT) (demo accounts are named on the sign-in page; Ctrl+C stops)"
 	@DEMO=1 exec $(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.headless true
 
