@@ -112,6 +112,11 @@ def test_the_settings_page_is_current():
     assert reference.SETTINGS_PAGE.read_text(encoding="utf-8") == reference.settings_page(), "run make docs"
 
 
+def test_the_figures_are_those_of_the_cards():
+    assert figures.README.read_text(encoding="utf-8") == figures.readme(), "run make docs"
+    assert figures.MODELS_PAGE.read_text(encoding="utf-8") == figures.models_page(), "run make docs"
+
+
 def test_the_commands_page_is_current():
     assert reference.COMMANDS_PAGE.read_text(encoding="utf-8") == reference.commands_page(), "run make docs"
 
