@@ -26,7 +26,7 @@ Row = dict[str, str]
 
 
 def files_below(paths: list[Path]) -> list[Path]:
-    """The named files, and every file of the named folders, sorted within each; a folder's hidden files are left out."""
+    """The named files, and every file of the named folders, sorted within each, without hidden ones."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():

@@ -23,14 +23,14 @@ class Settings(BaseSettings):
     demo: bool = Field(False, description="Create demo accounts and say so on every page.")
     var_dir: Path = Field(ROOT / "var", description="Folder of the default database, vault and generated secrets.")
     database_url: str = Field("", description="SQLAlchemy address; empty means SQLite in var_dir.")
-    vault_dir: Path | None = Field(None, description="Folder of uploads, heat maps and reports; empty means var_dir/vault.")
+    vault_dir: Path | None = Field(None, description="Folder of uploads, heat maps, reports; empty means var_dir/vault.")
     models_dir: Path = Field(ROOT / "saved_models", description="The model repository that the app serves from.")
     cookie_key: SecretStr | None = Field(
         None, description="Signs the sign-in cookie; at least 32 characters. Empty: made once and kept in var_dir."
     )
     cookie_days: float = Field(1.0, gt=0, le=30, description="Days until a sign-in must be repeated.")
     max_upload_mb: int = Field(100, ge=1, le=2000, description="Largest file that is decoded, in megabytes.")
-    max_megapixels: float = Field(64.0, gt=0, description="Largest image that is decoded, in millions of pixels a frame.")
+    max_megapixels: float = Field(64.0, gt=0, description="Largest frame that is decoded, in millions of pixels.")
     max_frames: int = Field(2000, ge=1, description="Most frames in one file.")
 
     @model_validator(mode="after")

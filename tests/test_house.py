@@ -121,11 +121,6 @@ def test_the_commands_page_is_current():
     assert reference.COMMANDS_PAGE.read_text(encoding="utf-8") == reference.commands_page(), "run make docs"
 
 
-def test_the_figures_are_those_of_the_cards():
-    assert figures.README.read_text(encoding="utf-8") == figures.readme(), "run make docs"
-    assert figures.MODELS_PAGE.read_text(encoding="utf-8") == figures.models_page(), "run make docs"
-
-
 def test_every_runnable_module_is_on_the_commands_page():
     """What is run with python -m and reads a command line is a command that somebody may look for."""
     runnable = set()

@@ -18,8 +18,8 @@ TASK = Task(
     uncertain_finding="The model is uncertain about this slice: refer it to a radiologist.",
     caveats=(
         "One slice is not a study: a tumour may lie outside the picture.",
-        "Only glioma, meningioma and pituitary tumour are known to the model; metastases, abscesses, bleeding and other "
-        "findings are not, and may be given one of these names or called no tumour.",
+        "Only glioma, meningioma and pituitary tumour are known to the model; metastases, abscesses, bleeding and "
+        "other findings are not, and may be given one of these names or called no tumour.",
         "Most tumours it learnt from were contrast-enhanced T1 images from two hospitals; other scanners and sequences "
         "are less certain.",
     ),

@@ -12,9 +12,9 @@ Denoise = Literal["none", "median", "bilateral", "non-local means"]
 class PreparationSettings:
     """How a slice becomes a model's input; ``version`` changes with any other field or with the code's behaviour.
 
-    ``size`` is the side of the square result in pixels, ``margin`` the rim left around the head as a share of its longer
-    side, ``denoise`` the filter applied before normalisation, ``percentiles`` the two grey levels of the head's pixels
-    that become 0 and 1.
+    ``size`` is the side of the square result in pixels, ``margin`` the rim left around the head as a share of its
+    longer side, ``denoise`` the filter applied before normalisation, ``percentiles`` the two grey levels of the head's
+    pixels that become 0 and 1.
     """
 
     version: str
