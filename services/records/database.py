@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlmodel import Session, SQLModel
 
 from services.errors import InvalidRecord, RecordsError, SettingsError, Unavailable
@@ -166,7 +166,9 @@ def key_of(row: SQLModel) -> int:
 def as_sentence(error: SQLAlchemyError) -> RecordsError:
     """The RecordsError for a database error; the cause goes to the log, without any value."""
     log.error("database error: %s", error)
-    if isinstance(error, IntegrityError | DataError):
+    # A StatementError that is no DBAPIError never reached the database: the value was refused on the way.
+    unfit = isinstance(error, StatementError) and not isinstance(error, DBAPIError)
+    if unfit or isinstance(error, IntegrityError | DataError):
         return InvalidRecord(
             "The database refused this record because it contradicts another or does not fit. Check what you entered."
         )

@@ -156,7 +156,8 @@ def read_file(store: Store, actor: Actor, public_id: uuid.UUID | str, kind: str)
 
     with _noting_refusals(store, actor, Action.FILE_READ, public_id), reading(store.engine) as session:
         study = _find(session, actor, Action.FILE_READ, public_id)
-        file = session.exec(select(StudyFile).where(StudyFile.study_id == study.id, StudyFile.kind == kind)).first()
+        files = session.exec(select(StudyFile).where(StudyFile.study_id == study.id)).all()
+        file = next((file for file in files if file.kind == kind), None)
         if file is None:
             raise NotFound(f"This study has no {kind.replace('_', ' ')}. Open the study to see what it has.")
     what = f"study {study.public_id} {kind}"

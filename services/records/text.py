@@ -32,8 +32,11 @@ def clean_text(value: Any) -> Any:
 
 
 def same(text: str) -> str:
-    """The form in which two spellings of one name or number are equal: NFC, case folded, single spaces."""
-    folded = unicodedata.normalize("NFC", text).casefold()
+    """The form in which two spellings of one name or number are equal: NFC, case folded, single spaces.
+
+    What cannot be encoded (halves of surrogate pairs) becomes a question mark, so that any text can be searched for.
+    """
+    folded = unicodedata.normalize("NFC", text.encode(errors="replace").decode()).casefold()
     return unicodedata.normalize("NFC", " ".join(folded.split()))
 
 

@@ -50,4 +50,4 @@ def forgive(session: Session, username: str) -> None:
 
 
 def _key(username: str) -> str:
-    return hashlib.sha256(username.encode(errors="replace")).hexdigest()
+    return hashlib.sha256(username.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date, timedelta
 
 import pytest
@@ -26,8 +27,7 @@ def four(store, doctor, make_study, answer):
     start = now() - 2 * week
     moments = {GLIOMA: start, HEALTHY: start + timedelta(seconds=1), UNSURE: now(), REFUSED: now()}
     for name, new in made.items():
-        object.__setattr__(new, "created", moments[name])
-        save_study(store, doctor, new)
+        save_study(store, doctor, dataclasses.replace(new, created=moments[name]))
     return {new.public_id: name for name, new in made.items()}
 
 
