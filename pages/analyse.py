@@ -1,5 +1,132 @@
-"""analyse."""
+"""A slice comes in, the answer stands beside it; then the report, and the study is saved."""
 
-from pages.view import frame
+from __future__ import annotations
 
-frame.title("analyse")
+import hashlib
+
+import streamlit as st
+
+from pages.view import acting, answer, details, failures, frame, intake, viewer
+from services.errors import FalxError
+from services.records.rights import Actor
+from services.workflow import Analysis, Upload
+
+SAVED = "analyse_saved"
+
+
+@st.cache_data(scope="session", max_entries=3, ttl="1h", show_spinner=False)
+def analysed(digest: str, shown: int | None, reason: str, model: str, _actor: Actor, _upload: Upload) -> Analysis:
+    """The analysis of this session's upload, kept while its controls are used; another live model looks anew."""
+    return acting.workbench().analyse(_actor, _upload, task_key=acting.TASK, frame=shown, overrule_reason=reason)
+
+
+def page() -> None:
+    upload = intake.current()
+    if upload is None:
+        frame.title("What does it show?", "Upload one slice of a brain MRI. The answer is a suggestion for a trained reader.")
+        intake.open_zone()
+        return
+    row = frame.title("What does it show?")
+    digest = hashlib.sha256(upload.data).hexdigest()
+    try:
+        analysis = look(upload, digest)
+    except FalxError as error:
+        with row:
+            intake.closed_zone(None)
+        failures.show(error)
+        return
+    with row:
+        intake.closed_zone(analysis.slice)
+    with st.container(key="reading"):
+        left, right = st.columns([2, 1], gap="medium")
+        with left:
+            viewer.draw(analysis.task, analysis.slice, analysis.heat, key=digest[:12])
+            choose_frame(analysis, digest)
+            with st.expander("What the file says", icon=":material/description:"):
+                viewer.facts(analysis.slice)
+        with right:
+            answer.draw(
+                analysis.task, analysis.prediction, analysis.heat, analysis.gate.reasons, analysis.overrule_reason,
+                key=digest[:12], actions=lambda: act(analysis, digest),
+            )  # fmt: skip
+
+
+def look(upload: Upload, digest: str) -> Analysis:
+    """The analysis, with a word on what takes time."""
+    key = digest[:12]
+    model = str(acting.workbench().engine.repository.live_ref(acting.TASK))
+    # The decoder's own choice and the slider's first value are the same frame, and one analysis.
+    chosen, first = st.session_state.get(f"frame_{key}"), st.session_state.get(f"first_{key}")
+    shown = None if chosen is None or chosen == first else int(chosen) - 1
+    reason = st.session_state.get(f"overruled_{key}", "")
+    loading = acting.start_warm_up().is_alive()
+    said = "Loading the model, once after each start of Falx" if loading else "Looking at the slice"
+    with st.spinner(said, show_time=loading):
+        analysis = analysed(digest, shown, reason, model, acting.person(), upload)
+    if shown is None:
+        st.session_state[f"first_{key}"] = analysis.slice.frame + 1
+    return analysis
+
+
+def choose_frame(analysis: Analysis, digest: str) -> None:
+    image = analysis.slice
+    if image.frames > 1:
+        st.slider(f"Frame, of {image.frames}", 1, image.frames, image.frame + 1, key=f"frame_{digest[:12]}")
+
+
+def overrule(digest: str) -> None:
+    """A doctor may ask the model all the same; the reason is stored with the study."""
+    with st.expander("Ask the model all the same", icon=":material/gavel:"), st.form(f"overrule_{digest[:12]}", border=False):
+        reason = st.text_input("Reason", max_chars=300, placeholder="Why this is a slice that the model can judge")
+        if st.form_submit_button("Overrule the check"):
+            if reason.strip():
+                st.session_state[f"overruled_{digest[:12]}"] = reason.strip()
+                st.rerun()
+            st.warning("Give a reason; it is stored with the study.")
+
+
+def act(analysis: Analysis, digest: str) -> None:
+    """The buttons beside the answer."""
+    key = f"{digest[:12]}_{analysis.slice.frame}_{bool(analysis.overrule_reason)}"
+    with st.container(key="actions", horizontal=True):
+        if st.button("Save study", type="primary", icon=":material/save:", key="save"):
+            save(analysis, key)
+        if st.button("Report", icon=":material/picture_as_pdf:", key="report"):
+            report(analysis, key)
+    if analysis.prediction is None:
+        overrule(digest)
+
+
+@st.dialog("Save study")
+def save(analysis: Analysis, key: str) -> None:
+    """Ask who and when, store the study and go to it; a second press of the button finds the first one's study."""
+    filled = details.ask(analysis.slice, "Save study", "save", key=f"save_{key}")
+    if filled is None:
+        return
+    saved = st.session_state.get(SAVED, {})
+    with failures.told():
+        if key not in saved:
+            with st.spinner("Saving the study"):
+                view = acting.workbench().save(acting.person(), analysis, filled.checked())
+            st.session_state[SAVED] = saved = {key: str(view.public_id)}
+        intake.forget()
+        st.switch_page("pages/study.py", query_params={"id": saved[key]})
+
+
+@st.dialog("Report")
+def report(analysis: Analysis, key: str) -> None:
+    """Ask who and when, and write a report that is not stored."""
+    filled = details.ask(analysis.slice, "Write report", "picture_as_pdf", key=f"report_{key}")
+    if filled is None:
+        return
+    with failures.told():
+        with st.spinner("Writing the report"):
+            pdf = acting.workbench().report(acting.person(), analysis, filled.checked())
+        st.download_button(
+            "Download report", pdf, "falx-report.pdf", "application/pdf", icon=":material/download:", type="primary",
+            key="download_report", on_click="ignore",
+        )  # fmt: skip
+        st.caption("This report is not stored. Save the study to find it again.")
+
+
+page()

@@ -1,5 +1,60 @@
-"""patients."""
+"""The patients that this doctor entered or read, and the way to their studies."""
 
-from pages.view import frame
+from __future__ import annotations
 
-frame.title("patients")
+from collections import Counter
+
+import streamlit as st
+
+from pages.view import acting, frame, rows
+from pages.view.words import DASH, day, moment, plain
+from services.records.history import StudyFilters, StudySummary, find_studies
+from services.records.patients import find_patients
+from services.records.tables import PatientPublic
+
+MOST, COUNTED = 50, 200
+WIDTHS = (3, 2.4, 1.6, 1.2, 1, 2.2)
+HEADS = ("Name", "Hospital identifier", "Birth date", "Sex", "Studies", "Latest")
+
+
+def page() -> None:
+    frame.title("Whose studies are here?")
+    text = st.text_input(
+        "Search", key="patients_search", placeholder="Name or hospital identifier", icon=":material/search:", width=320
+    )
+    found = find_patients(acting.store(), acting.person(), text, MOST)
+    if not found:
+        sentence = "No patient fits these words." if text else "No patient yet: the first is made with the first saved study."
+        rows.none_yet("groups", sentence)
+        return
+    studies = find_studies(acting.store(), acting.person(), StudyFilters(patient=text), limit=COUNTED).studies
+    numbers = Counter(map(whose, studies))
+    latest = {whose(study): study for study in reversed(studies)}
+    with st.container(key="rows_patients", gap=None):
+        with st.container(key="rowhead_patients"):
+            for column, head in zip(st.columns(WIDTHS), HEADS, strict=True):
+                column.caption(head)
+        for person in found:
+            line(person, numbers[person.name, person.identifier], latest.get((person.name, person.identifier)))
+    if len(found) == MOST:
+        st.caption(f"The newest {MOST}. Search for the others by name or identifier.")
+
+
+def whose(study: StudySummary) -> tuple[str, str | None]:
+    return study.patient_name, study.patient_identifier
+
+
+def line(person: PatientPublic, number: int, latest: StudySummary | None) -> None:
+    with st.container(key=f"row_patient_{person.public_id.hex}"):
+        name, identifier, born, sex, studies, last = st.columns(WIDTHS, vertical_alignment="center")
+        name.page_link(
+            "pages/history.py", label=plain(person.name), query_params={"patient": person.identifier or person.name}
+        )
+        identifier.markdown(plain(person.identifier or DASH))
+        born.markdown(day(person.birth_date))
+        sex.markdown(person.sex.value)
+        studies.markdown(str(number))
+        last.markdown(moment(latest.created) if latest else DASH)
+
+
+page()

@@ -1,5 +1,99 @@
-"""study."""
+"""One stored study, read-only: the picture as it was answered, what happened to it, and its files."""
 
-from pages.view import frame
+from __future__ import annotations
 
-frame.title("study")
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.view import acting, answer, frame, viewer, words
+from services.errors import NotFound
+from services.records.studies import HEAT_MAP, REPORT, UPLOAD, StudyView, read_file
+from services.tasks import get_task
+from services.workflow import Reopened
+
+KINDS = {
+    REPORT: ("Report (PDF)", "picture_as_pdf"),
+    HEAT_MAP: ("Heat map (PNG)", "local_fire_department"),
+    UPLOAD: ("Uploaded file", "draft"),
+}
+
+
+@st.cache_data(scope="session", max_entries=3, ttl="10m", show_spinner=False)
+def reopened(public_id: str, user_id: int) -> Reopened:
+    """The study with its picture, kept while its controls are used; a look at it is noted once each time."""
+    return acting.workbench().reopen(acting.person(), public_id)
+
+
+def page() -> None:
+    public_id = st.query_params.get("id", "")
+    if not public_id:
+        raise NotFound("This address names no study. Look for it in the history.")
+    with st.spinner("Opening the study"):
+        study = reopened(public_id, acting.person().user_id)
+    view, task = study.view, get_task(study.view.task)
+    number = f" · {view.patient.identifier}" if view.patient.identifier else ""
+    about = (f"{view.patient.name}{number}", f"study of {words.day(view.study_date)}", view.description)
+    frame.title("What did this study show?", words.plain(" · ".join(part for part in about if part)))
+    with st.container(key="reading"):
+        left, right = st.columns([2, 1], gap="medium")
+        with left:
+            viewer.draw(task, study.slice, study.heat, key=public_id)
+            with st.expander("What the file says", icon=":material/description:"):
+                viewer.facts(study.slice)
+        with right:
+            answer.draw(
+                task, view.prediction, study.heat, view.gate_reasons, view.overrule_reason,
+                key=public_id, actions=lambda: downloads(view),
+            )  # fmt: skip
+            events(view)
+            patient(view)
+
+
+def patient(view: StudyView) -> None:
+    who = view.patient
+    st.markdown("##### Patient")
+    lines = [
+        ("Name", who.name), ("Identifier", who.identifier or words.DASH), ("Born", words.day(who.birth_date)),
+        ("Sex", who.sex.value),
+    ]  # fmt: skip
+    st.table(
+        {"Field": [name for name, _ in lines], "Value": [words.plain(value) for _, value in lines]},
+        border="horizontal", hide_index=True, hide_header=True, alt="The patient's details.",
+    )  # fmt: skip
+    if view.notes:
+        st.markdown("##### Notes")
+        st.markdown(words.plain(view.notes).replace("\n", "  \n"))
+
+
+def downloads(view: StudyView) -> None:
+    with st.container(key="files", horizontal=True):
+        for kind, (label, icon) in KINDS.items():
+            if kind in view.files:
+                file = view.files[kind]
+                st.download_button(
+                    label, content(view, kind), file.name, file.media_type, icon=f":material/{icon}:", key=f"get_{kind}",
+                    on_click="ignore", type="primary" if kind == REPORT else "secondary",
+                )  # fmt: skip
+
+
+def content(view: StudyView, kind: str) -> Callable[[], bytes]:
+    store, actor = acting.store(), acting.person()
+    return lambda: read_file(store, actor, view.public_id, kind)
+
+
+def events(view: StudyView) -> None:
+    """The course of events, oldest first."""
+    answered = "refused by the check" if view.prediction is None else words.VERDICTS[view.verdict]
+    steps = [(words.moment(view.created), f"uploaded and saved by {view.reader}"), ("", f"the model's verdict: {answered}")]
+    if view.overrule_reason:
+        steps.insert(1, ("", f"the check overruled: {view.overrule_reason}"))
+    if REPORT in view.files:
+        steps.append(("", "report written"))
+    st.markdown("##### Course of events")
+    with st.container(key="events", gap=None):
+        for when, what in steps:
+            st.markdown(f"{words.plain(what[:1].upper() + what[1:])} {f':gray[{when}]' if when else ''}")
+
+
+page()

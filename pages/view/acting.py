@@ -17,11 +17,12 @@ from services.records.rights import Actor
 from services.records.startup import check_startup
 from services.records.store import Store, open_store
 from services.settings import get_settings
+from services.tasks import TASKS, get_task
 
 if TYPE_CHECKING:
     from services.workflow import Workbench
 
-TASK = "brain_tumor_type"
+TASK = next(iter(TASKS))
 _ACTOR = "falx_actor"
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def start_warm_up() -> Thread:
 
     def warm() -> None:
         try:
-            bench.engine.warm_up(TASK)
+            bench.engine.warm_up(get_task(TASK))
         except FalxError as error:
             # The first analysis meets the same error and shows its sentence.
             log.warning("The model could not be warmed up: %s", error)

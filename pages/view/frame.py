@@ -6,8 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.view import theme
+from pages.view.words import plain
 from services.records.rights import Actor
 from services.settings import ROOT, VERSION, Settings
 
@@ -42,8 +44,8 @@ def open_page(settings: Settings, actor: Actor | None) -> None:
                 st.markdown(f":material/science: {DEMO}")
         if actor is not None:
             with st.container(key="person", horizontal=True, vertical_alignment="center", width="content"):
-                st.markdown(f"{_plain(actor.full_name)} · {actor.role.value}")
-                st.button("Sign out", key="sign_out", type="tertiary", icon=":material/logout:", on_click=_ask_to_leave)
+                st.markdown(f"{plain(actor.full_name)} · {actor.role.value}")
+                st.button("Sign out", key="sign_out", type="tertiary", icon=":material/logout:", on_click=ask_to_leave)
 
 
 def wants_to_leave() -> bool:
@@ -51,7 +53,8 @@ def wants_to_leave() -> bool:
     return bool(st.session_state.get(_SIGN_OUT))
 
 
-def _ask_to_leave() -> None:
+def ask_to_leave() -> None:
+    """What every sign-out button does; app.py acts on it before the next page is drawn."""
     st.session_state[_SIGN_OUT] = True
 
 
@@ -61,14 +64,11 @@ def close_page() -> None:
         st.caption(f"Falx {VERSION} · {DISCLAIMER}")
 
 
-def title(question: str, note: str = "") -> None:
-    """The page's first line: the one question that it answers, and what to know before reading on."""
-    with st.container(key="title", gap=None):
+def title(question: str, note: str = "") -> DeltaGenerator:
+    """The page's first line: the one question that it answers. Returns its row, to which a page may add."""
+    row = st.container(key="title", horizontal=True, vertical_alignment="center")
+    with row, st.container(key="question", gap=None, width="content"):
         st.title(question, anchor=False)
         if note:
             st.markdown(note)
-
-
-def _plain(text: str) -> str:
-    """Text of a person's making, with everything that Markdown would act on escaped."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~:$" else c for c in text)
+    return row

@@ -1,0 +1,70 @@
+"""The answer in words, its bars, what it rests on and what it does not mean; the same for a new and a stored study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pages.view import acting, charts, words
+from services.errors import ModelNotFound
+from services.inference.prediction import HeatMap, Prediction, Verdict
+from services.records.rights import Action, may
+from services.reports import words as said
+from services.reports.evidence import evidence_of
+from services.tasks.task import Task
+
+
+def draw(
+    task: Task,
+    prediction: Prediction | None,
+    heat: HeatMap | None,
+    reasons: Sequence[str],
+    overrule_reason: str,
+    *,
+    key: str,
+    actions: Callable[[], None],
+) -> None:
+    """``prediction`` is None where the check refused the slice; ``reasons`` then say why. ``actions`` draws the buttons."""
+    with st.container(key="answer", gap="small"):
+        st.header(said.finding(task, prediction), anchor=False)
+        if prediction is None:
+            for reason in reasons:
+                st.markdown(words.plain(reason))
+            actions()
+            return
+        if prediction.verdict is Verdict.UNCERTAIN or overrule_reason:
+            with st.container(horizontal=True, gap="xsmall"):
+                if prediction.verdict is Verdict.UNCERTAIN:
+                    st.badge("Uncertain: refer", icon=":material/help:", color="gray")
+                if overrule_reason:
+                    st.badge("Check overruled", icon=":material/gavel:", color="gray")
+        st.markdown(words.plain(said.confidence(task, prediction, overruled=bool(overrule_reason))))
+        charts.confidence_bars(task, prediction, key=f"bars_{key}")
+        actions()
+        with st.container(key="small", gap="xsmall"):
+            if overrule_reason:
+                st.markdown("##### Why the check was overruled")
+                st.markdown(f"{words.plain(overrule_reason)} (The check had said: {words.plain(' '.join(reasons))})")
+            st.markdown("##### What the model looked at")
+            st.markdown(words.plain(said.looked_at(task, heat)))
+            st.markdown("##### What this does not mean")
+            st.markdown("\n".join(f"- {words.plain(caveat)}" for caveat in task.caveats))
+            _model(prediction)
+
+
+def _model(prediction: Prediction) -> None:
+    st.markdown("##### Which model")
+    try:
+        evidence = evidence_of(acting.workbench().engine.repository.card(prediction.model))
+    except ModelNotFound:
+        st.markdown(f"{words.plain(str(prediction.model))}, which is no longer in the model repository.")
+        return
+    accuracy = evidence.accuracy
+    within = f" ({100 * accuracy.low:.1f}–{100 * accuracy.high:.1f})" if accuracy.low and accuracy.high else ""
+    st.markdown(
+        f"{evidence.title}, version {prediction.model.version}. Tested on {words.plain(evidence.tested_on)} "
+        f"There {100 * accuracy.value:.1f}%{within} of its answers are right."
+    )
+    if may(acting.person(), Action.METRICS_VIEW):
+        st.page_link("pages/compare.py", label="How far can I trust it?", icon=":material/monitoring:")

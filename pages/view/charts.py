@@ -1,0 +1,212 @@
+"""The charts: one colour a class in one order, direct labels, intervals drawn, and words for who cannot see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.view import theme
+from services.inference.card import Estimate, PartFigures
+from services.inference.prediction import Prediction, Verdict
+from services.palette import FONT
+from services.reports.words import percent
+from services.tasks.task import Task
+
+STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showAxisDragHandles": False}
+ROW = 38
+
+
+def show(figure: go.Figure, alt: str, *, height: int, key: str, top: int = 8) -> None:
+    """Draw a figure in the theme's type and colours; ``alt`` says in words what it shows."""
+    colours = theme.palette()
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": top, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": f"{FONT}, sans-serif", "size": 13, "color": colours.text},
+        hoverlabel={"font": {"family": f"{FONT}, sans-serif", "size": 13}},
+        dragmode=False,
+    )
+    figure.update_xaxes(gridcolor=colours.line, zerolinecolor=colours.line, automargin=True, fixedrange=True, title_font_size=13)
+    figure.update_yaxes(
+        gridcolor=colours.line, zerolinecolor=colours.line, automargin=True, fixedrange=True, title_font_size=13
+    )
+    st.plotly_chart(figure, theme=None, config=STILL, alt=alt, key=key)
+
+
+def accent() -> str:
+    """The one colour of what has no class."""
+    return theme.palette().accent
+
+
+def open_colour() -> str:
+    """The grey of what has no answer."""
+    return theme.palette().muted
+
+
+def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
+    """A bar a class in the task's order; hatched where the answer is uncertain, with the line from which it is not."""
+    colours = theme.palette()
+    shares = dict(zip(prediction.classes, prediction.probabilities, strict=True))
+    classes = list(reversed(task.classes))
+    uncertain = prediction.verdict is Verdict.UNCERTAIN
+    figure = go.Figure(
+        go.Bar(
+            x=[shares[c.key] for c in classes],
+            y=[c.name for c in classes],
+            orientation="h",
+            text=[percent(shares[c.key]) for c in classes],
+            textposition="outside",
+            cliponaxis=False,
+            marker={
+                "color": [c.colour for c in classes],
+                "line": {"width": 0},
+                "pattern": {"shape": "/" if uncertain else "", "fgcolor": colours.ground, "size": 6, "solidity": 0.35},
+            },
+            hovertemplate="%{y}: %{text}<extra></extra>",
+        )
+    )
+    figure.add_vline(x=prediction.threshold, line={"color": colours.muted, "width": 1, "dash": "dot"})
+    figure.add_annotation(
+        x=prediction.threshold, y=1.0, yref="paper", yanchor="bottom", xanchor="right", showarrow=False,
+        text=f"answers from {100 * prediction.threshold:.3g}% on", font={"size": 13, "color": colours.muted},
+    )  # fmt: skip
+    figure.update_xaxes(range=[0, 1.22], visible=False)
+    figure.update_yaxes(showgrid=False, ticks="", ticksuffix="  ")
+    figure.update_layout(bargap=0.42)
+    said = ", ".join(f"{c.name} {percent(shares[c.key])}" for c in task.classes)
+    show(figure, f"Bar chart of the calibrated confidence of each class: {said}.", height=ROW * len(classes) + 36, key=key, top=26)
+
+
+def estimates(rows: Sequence[tuple[str, Estimate, int]], *, colours: Sequence[str], title: str, key: str) -> None:
+    """A dot with its 95% interval a row; ``rows`` are (name, share in 0..1, images)."""
+    ordered = list(reversed(list(zip(rows, colours, strict=True))))
+    figure = go.Figure(
+        go.Scatter(
+            x=[estimate.value for (_, estimate, _), _ in ordered],
+            y=[name for (name, _, _), _ in ordered],
+            mode="markers+text",
+            text=[f"{100 * estimate.value:.1f}%" for (_, estimate, _), _ in ordered],
+            textposition="top center",
+            marker={"size": 11, "color": [colour for _, colour in ordered]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [estimate.high - estimate.value for (_, estimate, _), _ in ordered],
+                "arrayminus": [estimate.value - estimate.low for (_, estimate, _), _ in ordered],
+                "thickness": 1.5,
+                "color": theme.palette().muted,
+            },
+            customdata=[(100 * e.low, 100 * e.high, images) for (_, e, images), _ in ordered],
+            hovertemplate="%{y}: %{text}, 95%% interval %{customdata[0]:.1f} to %{customdata[1]:.1f}%%, "
+            "%{customdata[2]} images<extra></extra>".replace("%%", "%"),
+        )
+    )
+    lowest = min((estimate.low for _, estimate, _ in rows), default=0.0)
+    figure.update_xaxes(range=[max(0.0, lowest - 0.05), 1.02], tickformat=".0%", title=title)
+    figure.update_yaxes(ticksuffix="  ")
+    said = "; ".join(f"{n} {100 * e.value:.1f}% ({100 * e.low:.1f} to {100 * e.high:.1f})" for n, e, _ in rows)
+    show(figure, f"{title}, with 95% intervals: {said}.", height=56 * len(rows) + 80, key=key, top=24)
+
+
+def confusion(task: Task, part: PartFigures, *, rates: bool, key: str) -> None:
+    """Answers by true class: counts, or shares of the true class's images."""
+    names = [task.class_info(c).name for c in part.classes]
+    counts = [list(row) for row in part.confusion]
+    shares = [[n / max(1, sum(row)) for n in row] for row in counts]
+    written = [[f"{100 * s:.0f}%" for s in row] for row in shares] if rates else [[str(n) for n in row] for row in counts]
+    colours = theme.palette()
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares, x=names, y=names, text=written, texttemplate="%{text}", customdata=counts, zmin=0, zmax=1,
+            colorscale=[[0, colours.surface], [1, colours.accent]], showscale=False, xgap=3, ygap=3,
+            textfont={"size": 18},
+            hovertemplate="True %{y}, answered %{x}: %{customdata} images<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", title="True class", showgrid=False)
+    figure.update_xaxes(title="Answered class", side="bottom", showgrid=False)
+    said = "; ".join(
+        f"of {sum(row)} {name}: " + ", ".join(f"{n} as {other}" for n, other in zip(row, names, strict=True))
+        for name, row in zip(names, counts, strict=True)
+    )
+    show(figure, f"Confusion matrix of {part.images} test images. {said}.", height=440, key=key)
+
+
+def reliability(points: Sequence[Mapping[str, float]], *, key: str) -> None:
+    """How often answers of a confidence are right; on the diagonal the confidence means what it says."""
+    colours = theme.palette()
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": colours.muted, "dash": "dot", "width": 1}, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=[p["confidence"] for p in points],
+        y=[p["right"] for p in points],
+        mode="lines+markers",
+        line={"color": colours.accent, "width": 2},
+        marker={"size": [6 + min(22.0, p["images"] ** 0.5) for p in points], "color": colours.accent},
+        customdata=[p["images"] for p in points],
+        hovertemplate="confidence %{x:.1%}: %{y:.1%} right, %{customdata:.0f} images<extra></extra>",
+    )
+    figure.add_annotation(
+        x=0.12, y=0.18, text="confidence = share right", textangle=-38, showarrow=False, font={"color": colours.muted}
+    )
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", title="Mean confidence of the answers in a bin")
+    figure.update_yaxes(range=[0, 1.02], tickformat=".0%", title="Share of them that are right")
+    said = "; ".join(f"{p['confidence']:.0%} confident, {p['right']:.0%} right ({p['images']:.0f} images)" for p in points)
+    show(figure, f"Reliability diagram on the test images: {said}.", height=460, key=key)
+
+
+def roc(task: Task, curves: Mapping[str, Mapping[str, Sequence[float]]], *, key: str) -> None:
+    """Each class against the rest, in its colour, named at its end."""
+    colours = theme.palette()
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": colours.muted, "dash": "dot", "width": 1}, hoverinfo="skip",
+        showlegend=False,
+    )  # fmt: skip
+    for info in task.classes:
+        curve = curves.get(info.key)
+        if curve:
+            figure.add_scatter(
+                x=list(curve["false_positive_rate"]), y=list(curve["true_positive_rate"]), mode="lines", name=info.name,
+                line={"color": info.colour, "width": 2},
+                hovertemplate=f"{info.name}: %{{y:.1%}} found at %{{x:.1%}} false alarms<extra></extra>",
+            )  # fmt: skip
+    figure.update_layout(legend={"x": 0.98, "y": 0.05, "xanchor": "right", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"})
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", title="False alarms among the other classes")
+    figure.update_yaxes(range=[0, 1.01], tickformat=".0%", title="Share of the class that is found")
+    show(figure, "Receiver operating characteristic of each class against the others, on the test images.", height=460, key=key)
+
+
+def counts_by(
+    periods: Sequence[str], series: Sequence[tuple[str, str, Sequence[int]]], *, what: str, key: str
+) -> None:
+    """Stacked counts over time; ``series`` are (name, colour, one count a period)."""
+    figure = go.Figure(
+        [
+            go.Bar(x=list(periods), y=list(numbers), name=name, marker={"color": colour, "line": {"width": 0}},
+                   hovertemplate=f"{name}: %{{y}}<extra>%{{x}}</extra>")
+            for name, colour, numbers in series
+        ]
+    )  # fmt: skip
+    figure.update_layout(
+        barmode="stack", bargap=0.35,
+        legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom", "traceorder": "normal"},
+    )  # fmt: skip
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(title=what, rangemode="tozero", dtick=_step(series))
+    said = "; ".join(f"{name} {sum(numbers)}" for name, _, numbers in series)
+    show(figure, f"{what} by period: {said}.", height=280, key=key)
+
+
+def _step(series: Sequence[tuple[str, str, Sequence[int]]]) -> int:
+    columns: Any = zip(*(numbers for _, _, numbers in series), strict=True)
+    highest = max((sum(column) for column in columns), default=0)
+    return max(1, -(-highest // 5))

@@ -1,0 +1,109 @@
+"""How a slice comes in: a file of the person's own, or one of the samples that Falx draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.view.words import plain
+from services.imaging.phantom import PhantomInfo, as_dicom, draw, phantom
+from services.imaging.slice import Slice
+from services.settings import get_settings
+from services.workflow import Upload
+
+SAMPLES = (
+    "axial_t1c_meningioma",
+    "coronal_t1c_pituitary",
+    "axial_t1c_glioma",
+    "sagittal_t1c_healthy",
+    "axial_t2_healthy",
+    "axial_flair_glioma",
+)
+_UPLOAD, _COUNT = "analyse_upload", "analyse_count"
+
+
+def current() -> Upload | None:
+    """The upload that this session is looking at."""
+    upload = st.session_state.get(_UPLOAD)
+    return upload if isinstance(upload, Upload) else None
+
+
+def forget() -> None:
+    """Put the current upload away; the uploader starts empty."""
+    st.session_state.pop(_UPLOAD, None)
+    st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
+
+
+def open_zone() -> None:
+    """The upload zone, with the samples beside it."""
+    with st.container(key="intake"):
+        left, right = st.columns([2, 1], gap="medium")
+        with left, st.container(key="zone"):
+            _uploader("zone")
+        with right:
+            st.caption("Or try a synthetic sample")
+            samples()
+
+
+def closed_zone(image: Slice | None) -> None:
+    """One line: what is being looked at, and the two ways to something else."""
+    upload = current()
+    if upload is None:
+        return
+    with st.container(key="chosen", horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        said = f":material/draft: **{plain(upload.name)}**"
+        if image is not None:
+            rows, columns = image.shape
+            said += f" · {image.format} · {columns} × {rows}"
+        st.markdown(said, width="content")
+        with st.popover("Samples", icon=":material/science:", key="more_samples"):
+            samples(key="more")
+        st.button("Another slice", icon=":material/upload_file:", key="another", on_click=forget)
+
+
+def _uploader(key: str) -> None:
+    megabytes = get_settings().max_upload_mb
+    widget = f"{key}_{st.session_state.get(_COUNT, 0)}"
+
+    def take() -> None:
+        file = st.session_state.get(widget)
+        if file is not None:
+            st.session_state[_UPLOAD] = Upload(file.getvalue(), file.name)
+
+    # No list of types: what a file is shows in its content, and a wrong name deserves a sentence of ours.
+    st.file_uploader(
+        f"PNG, JPEG or DICOM, up to {megabytes} MB", key=widget, on_change=take, max_upload_size=megabytes
+    )
+
+
+@st.cache_data(max_entries=len(SAMPLES), show_spinner=False)
+def _thumbnail(key: str) -> bytes:
+    from services.imaging.overlay import to_png
+
+    return to_png(draw(key, size=192))
+
+
+def samples(key: str = "sample") -> None:
+    """The strip of samples; one click tries one."""
+    with st.grid(3, min_column_width=88, gap="xsmall", key=f"strip_{key}"):
+        for name in SAMPLES:
+            info = phantom(name)
+            with st.container(key=f"{key}_{name}", gap=None):
+                st.image(_thumbnail(name), width="stretch", alt=f"{info.title}. {info.description}")
+                st.button(
+                    _short(info), key=f"try_{key}_{name}", help=f"{info.title}. {info.description}",
+                    on_click=_trying(info), width="stretch",
+                )  # fmt: skip
+
+
+def _short(info: PhantomInfo) -> str:
+    weighting = "T1c" if info.weighting.startswith("T1") else info.weighting
+    return f"{info.plane.capitalize()} {weighting}"
+
+
+def _trying(info: PhantomInfo) -> Callable[[], None]:
+    def take() -> None:
+        st.session_state[_UPLOAD] = Upload(as_dicom(info.key), f"{info.title}.dcm")
+
+    return take

@@ -1,0 +1,20 @@
+"""Numbers that are links."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+
+import streamlit as st
+
+
+def row(tiles: int) -> AbstractContextManager[object]:
+    """The row that the tiles of a page stand in; on a phone two stand side by side."""
+    return st.grid(tiles, min_column_width=150, gap="small", key="tiles")
+
+
+def link(label: str, number: int | str, page: str, note: str, query: dict[str, str] | None = None) -> None:
+    """One number; the whole tile leads to ``page``."""
+    with st.container(key=f"tile_{re.sub(r'[^a-z0-9]+', '_', label.lower())}", border=True, gap=None):
+        st.metric(label, number)
+        st.page_link(page, label=note, query_params=query)

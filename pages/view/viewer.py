@@ -1,0 +1,103 @@
+"""The slice, as large as the window allows, with its heat map and the stages of preparation."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.view import failures
+from pages.view.words import plain
+from services.imaging.overlay import COLOUR_MAPS, legend, overlay
+from services.imaging.prepare import prepare
+from services.imaging.slice import Slice
+from services.inference.prediction import HeatMap
+from services.tasks.task import Task
+
+UPLOADED = "slice"
+STAGES = {
+    UPLOADED: "As uploaded",
+    "head": "Head",
+    "denoised": "Denoised",
+    "normalised": "Normalised",
+    "model input": "Model input",
+}
+
+
+@st.fragment
+def draw(task: Task, image: Slice, heat: HeatMap | None, *, key: str) -> None:
+    """Picture and controls; a control runs only this function again, never the model."""
+    with failures.told():
+        box = st.container(key="viewer", gap=None)
+        with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
+            stage = _stage(task, key)
+            shown, opacity, colours = (False, 0.0, "magma") if heat is None else _heat(stage, key)
+        values = heat.values if heat and shown else None
+        if stage == UPLOADED:
+            pixels = overlay(image.pixels, values, opacity=opacity, colour_map=colours)
+        else:
+            pixels = overlay(dict(prepare(image.pixels, task.preparation, keep_stages=True).stages)[stage], None)
+        with box:
+            said = _said(task, image, heat if values is not None else None, stage)
+            st.image(pixels, width="stretch", output_format="PNG", alt=said)
+            if values is not None and stage == UPLOADED:
+                with st.container(key="legend", gap=None):
+                    st.caption("from least to most")
+                    strip = legend(colours, width=340, height=20)
+                    st.image(strip, width=170, alt=f"Legend: the colours of {colours}, from 0 to 1.")
+
+
+def _stage(task: Task, key: str) -> str:
+    stages = [name for name in STAGES if name != "denoised" or task.preparation.denoise != "none"]
+    return str(
+        st.segmented_control(
+            "Stage of preparation", stages, default=UPLOADED, required=True, format_func=STAGES.__getitem__,
+            key=f"stage_{key}",
+        )
+    )  # fmt: skip
+
+
+def _heat(stage: str, key: str) -> tuple[bool, float, str]:
+    """Whether heat is shown, how strongly in 0..1, and in which colours."""
+    off = stage != UPLOADED
+    shown = st.toggle("Heat map", value=True, key=f"heat_{key}", disabled=off)
+    rest = off or not shown
+    opacity = st.slider("Opacity", 0, 100, 60, 5, format="%d%%", key=f"opacity_{key}", disabled=rest, width=160)
+    colours = st.selectbox(
+        "Colours", list(COLOUR_MAPS), format_func=str.capitalize, key=f"colours_{key}", disabled=rest, width=120
+    )
+    return shown, opacity / 100, colours
+
+
+def _said(task: Task, image: Slice, heat: HeatMap | None, stage: str) -> str:
+    rows, columns = image.shape
+    if stage != UPLOADED:
+        return f"The slice at the stage “{STAGES[stage].lower()}” of its preparation."
+    said = f"The uploaded slice, {columns} by {rows} pixels"
+    if heat is None:
+        return f"{said}."
+    return f"{said}, with a heat map of what spoke for {task.class_info(heat.label).name}."
+
+
+def facts(image: Slice) -> None:
+    """What the file says about the picture, without identity."""
+    rows, columns = image.shape
+    spacing, place = image.geometry.pixel_spacing, image.geometry
+    lines = [("Format", image.format), ("Size", f"{columns} × {rows} pixels")]
+    if image.frames > 1:
+        lines.append(("Frame", f"{image.frame + 1} of {image.frames}"))
+    if spacing:
+        lines.append(("Pixel spacing", f"{spacing[0]:.3g} × {spacing[1]:.3g} mm"))
+    if place.slice_thickness:
+        lines.append(("Slice thickness", f"{place.slice_thickness:g} mm"))
+    if place.plane:
+        lines.append(("Plane", place.plane))
+    if place.laterality:
+        lines.append(("Laterality", place.laterality))
+    known = {name for name, _ in lines}
+    lines += [(name, value) for name, value in image.facts if name not in known]
+    with st.container(key="facts"):
+        st.table(
+            {"Fact": [plain(name) for name, _ in lines], "Value": [plain(value) for _, value in lines]},
+            border="horizontal", hide_index=True, hide_header=True, alt="What the file says about the picture.",
+        )  # fmt: skip
+        for sentence in image.warnings:
+            st.caption(f":material/info: {plain(sentence)}")
