@@ -42,6 +42,7 @@ class Action(StrEnum):
     PATIENT_FIND = "patient.find"
     ACCOUNT_LIST = "account.list"
     ACCOUNT_CREATE = "account.create"
+    STORE_CHECK = "store.check"
 
 
 class Scope(StrEnum):
@@ -59,6 +60,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STUDY_COUNT: Scope.ANY,
         Action.ACCOUNT_LIST: Scope.ANY,
         Action.ACCOUNT_CREATE: Scope.ANY,
+        Action.STORE_CHECK: Scope.ANY,
     },
     Role.DOCTOR: {
         Action.METRICS_VIEW: Scope.ANY,

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from services.errors import Unavailable
 from services.records.database import reading
+from services.records.rights import Action, Actor, confirm, require
 from services.records.schema import current_revision, newest_revision
 from services.records.store import Store
 from services.records.tables import Study, StudyFile
@@ -33,8 +34,15 @@ class Health:
         return self.revision == self.newest and not self.unreadable and not self.orphans
 
 
-def check(store: Store) -> Health:
-    """Compare every row with its file, by content, and every file with the rows, changing none. Raises Unavailable."""
+def check(store: Store, actor: Actor | None = None) -> Health:
+    """Compare every row with its file, by content, and every file with the rows, changing none.
+
+    ``actor`` is None on the command line only. Raises NotAllowed, Unavailable.
+    """
+    if actor is not None:
+        require(actor, Action.STORE_CHECK)
+        with reading(store.engine) as session:
+            confirm(session, actor)
     revision, newest = current_revision(store.engine), newest_revision()
     if revision != newest:
         # The tables may lack what the code asks for.

@@ -18,10 +18,13 @@ import pytest
 from sqlmodel import SQLModel
 
 from services.inference.prediction import ModelRef, Prediction, Verdict
-from services.records import Actor, NewStudy, PatientCreate, Role, Store, StudyCreate, migrate
 from services.records.database import make_engine, write
 from services.records.passwords import hash_password
-from services.records.tables import User
+from services.records.rights import Actor
+from services.records.schema import migrate
+from services.records.store import Store
+from services.records.studies import NewStudy
+from services.records.tables import PatientCreate, Role, StudyCreate, User
 from services.records.vault import Vault
 from services.tasks import get_task
 

@@ -8,8 +8,10 @@ from datetime import date, timedelta
 import pytest
 
 from services.inference.prediction import Verdict
-from services.records import StudyFilters, counts, find_patients, find_studies, save_study
 from services.records.columns import now
+from services.records.history import StudyFilters, counts, find_studies
+from services.records.patients import find_patients
+from services.records.studies import save_study
 
 GLIOMA, HEALTHY, UNSURE, REFUSED = "glioma", "healthy", "unsure", "refused"
 

@@ -20,9 +20,11 @@ from sqlalchemy import event, func, text
 from sqlmodel import Session, select
 
 from services.errors import InvalidRecord, Unavailable
-from services.records import check, counts, find_studies, get_study, read_file, save_study, sweep
 from services.records.database import make_engine, reading, write
+from services.records.history import counts, find_studies
+from services.records.studies import get_study, read_file, save_study
 from services.records.tables import AuditEvent, Patient, PredictionRow, Study, StudyFile
+from services.records.upkeep import check, sweep
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLES = (Study, Patient, PredictionRow, StudyFile)
@@ -33,7 +35,8 @@ KILLER = """
 import os, pickle, signal, sys, traceback
 from datetime import timedelta
 from pathlib import Path
-from services.records import Store, save_study
+from services.records.store import Store
+from services.records.studies import save_study
 from services.records.database import make_engine
 from services.records.vault import Vault
 

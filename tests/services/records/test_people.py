@@ -11,24 +11,20 @@ import pytest
 from sqlmodel import col, select, update
 
 from services.errors import InvalidRecord, SettingsError, SignInRefused
-from services.records import (
-    Role,
-    UserCreate,
+from services.records import passwords, throttle
+from services.records.columns import now
+from services.records.database import reading, write
+from services.records.demo import DEMO_ACCOUNTS, close_demo_accounts, ensure_demo_accounts
+from services.records.people import (
     actor_for_token,
     authenticate,
     close_session,
     create_admin,
     create_user,
-    ensure_demo_accounts,
     list_users,
     open_session,
-    passwords,
-    throttle,
 )
-from services.records.columns import now
-from services.records.database import reading, write
-from services.records.demo import DEMO_ACCOUNTS, close_demo_accounts
-from services.records.tables import AuditEvent, SignInSession, SignInThrottle, User
+from services.records.tables import AuditEvent, Role, SignInSession, SignInThrottle, User, UserCreate
 
 PASSWORD = "a passphrase for tests"
 

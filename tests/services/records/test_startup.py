@@ -12,7 +12,11 @@ from pathlib import Path
 import pytest
 
 from services.errors import SettingsError
-from services.records import authenticate, check_startup, cookie_key, ensure_demo_accounts, migrate, open_store
+from services.records.demo import ensure_demo_accounts
+from services.records.people import authenticate
+from services.records.schema import migrate
+from services.records.startup import check_startup, cookie_key
+from services.records.store import open_store
 from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]

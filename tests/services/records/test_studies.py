@@ -12,18 +12,11 @@ from sqlmodel import select
 
 from services.errors import InvalidRecord, NotFound, Unavailable
 from services.inference.prediction import ModelRef, Verdict
-from services.records import (
-    PatientCreate,
-    StudyCreate,
-    StudyFilters,
-    find_patients,
-    find_studies,
-    get_study,
-    read_file,
-    save_study,
-)
 from services.records.database import reading
-from services.records.tables import AuditEvent, Patient, Study
+from services.records.history import StudyFilters, find_studies
+from services.records.patients import find_patients
+from services.records.studies import get_study, read_file, save_study
+from services.records.tables import AuditEvent, Patient, PatientCreate, Study, StudyCreate
 from services.records.text import printable_name
 
 BORN = "The birth date must lie between 1850 and today; check the year."
