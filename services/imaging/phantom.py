@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from services.imaging.phantom_axial import axial
 from services.imaging.phantom_canvas import Canvas, scanned
-from services.imaging.phantom_catalogue import NOTICE, PHANTOMS, TISSUES, Lesion, PhantomInfo, Plane, phantom
+from services.imaging.phantom_catalogue import CONTRAST, NOTICE, PHANTOMS, TISSUES, PhantomInfo, Plane, phantom
 from services.imaging.phantom_coronal import coronal
 from services.imaging.phantom_dicom import dicom_bytes
 from services.imaging.phantom_lesions import glioma, meningioma, pituitary_coronal, pituitary_sagittal
@@ -31,31 +31,33 @@ __all__ = ["NOTICE", "PHANTOMS", "PhantomInfo", "as_dicom", "as_png", "draw", "p
 ByteImage = NDArray[np.uint8]
 
 
-def _axial(canvas: Canvas, lesion: Lesion | None) -> None:
+def _axial(canvas: Canvas, info: PhantomInfo) -> None:
     brain = axial(canvas)
-    if lesion == "glioma":
+    if info.lesion == "glioma" and info.weighting == CONTRAST:
         glioma(canvas, brain, (63.0, 34.0), 14.0, 15.5)
-    elif lesion == "meningioma":
+    elif info.lesion == "glioma":
+        glioma(canvas, brain, (60.5, 36.0), 13.0, 14.0)
+    elif info.lesion == "meningioma":
         meningioma(canvas, brain, (31.0, 35.0), 14.5, 16.0)
 
 
-def _coronal(canvas: Canvas, lesion: Lesion | None) -> None:
+def _coronal(canvas: Canvas, info: PhantomInfo) -> None:
     brain = coronal(canvas)
-    if lesion == "glioma":
+    if info.lesion == "glioma":
         glioma(canvas, brain, (36.0, 27.5), 14.0, 12.5)
-    elif lesion == "meningioma":
+    elif info.lesion == "meningioma":
         meningioma(canvas, brain, (59.5, 18.0), 15.5, 14.5)
-    elif lesion == "pituitary":
+    elif info.lesion == "pituitary":
         pituitary_coronal(canvas)
 
 
-def _sagittal(canvas: Canvas, lesion: Lesion | None) -> None:
+def _sagittal(canvas: Canvas, info: PhantomInfo) -> None:
     sagittal(canvas)
-    if lesion == "pituitary":
+    if info.lesion == "pituitary":
         pituitary_sagittal(canvas)
 
 
-_PLANES: dict[Plane, Callable[[Canvas, Lesion | None], None]] = {
+_PLANES: dict[Plane, Callable[[Canvas, PhantomInfo], None]] = {
     "axial": _axial,
     "coronal": _coronal,
     "sagittal": _sagittal,
@@ -78,7 +80,7 @@ def _signal(key: str, seed: int) -> Field:
     info = phantom(key)
     rng = np.random.default_rng([seed, zlib.crc32(key.encode())])
     canvas = Canvas(rng, TISSUES[info.weighting])
-    _PLANES[info.plane](canvas, info.lesion)
+    _PLANES[info.plane](canvas, info)
     return scanned(rng, _bent(rng, canvas.image))
 
 

@@ -128,9 +128,9 @@ PHANTOMS: tuple[PhantomInfo, ...] = (
 # Relative signal of each tissue: what is bright and what is dark in each weighting, as every textbook of MRI lists it.
 TISSUES: dict[Weighting, dict[str, float]] = {
     "T1 after contrast": {
-        "air": 0.012, "skin": 0.42, "fat": 0.82, "bone": 0.05, "marrow": 0.34, "clivus": 0.55, "muscle": 0.30,
-        "mucosa": 0.55, "grey": 0.335, "pallidum": 0.37, "white": 0.40, "tract": 0.435, "fluid": 0.12, "vessel": 0.82,
-        "dura": 0.50, "falx": 0.55, "gland": 0.62, "oedema": 0.27, "rim": 0.78, "necrosis": 0.19, "enhanced": 0.68,
+        "air": 0.012, "skin": 0.42, "fat": 0.74, "bone": 0.05, "marrow": 0.34, "clivus": 0.55, "muscle": 0.33,
+        "mucosa": 0.55, "grey": 0.40, "pallidum": 0.445, "white": 0.49, "tract": 0.52, "fluid": 0.12, "vessel": 0.70,
+        "dura": 0.42, "falx": 0.46, "gland": 0.66, "oedema": 0.31, "rim": 0.84, "necrosis": 0.21, "enhanced": 0.78,
     },
     "T2": {
         "air": 0.012, "skin": 0.35, "fat": 0.62, "bone": 0.04, "marrow": 0.30, "clivus": 0.40, "muscle": 0.20,
@@ -140,7 +140,7 @@ TISSUES: dict[Weighting, dict[str, float]] = {
     "FLAIR": {
         "air": 0.012, "skin": 0.35, "fat": 0.66, "bone": 0.04, "marrow": 0.28, "clivus": 0.40, "muscle": 0.24,
         "mucosa": 0.60, "grey": 0.50, "pallidum": 0.41, "white": 0.41, "tract": 0.38, "fluid": 0.10, "vessel": 0.12,
-        "dura": 0.22, "falx": 0.28, "gland": 0.48, "oedema": 0.86, "rim": 0.70, "necrosis": 0.42, "enhanced": 0.62,
+        "dura": 0.22, "falx": 0.28, "gland": 0.48, "oedema": 0.70, "rim": 0.85, "necrosis": 0.25, "enhanced": 0.62,
     },
 }  # fmt: skip
 

@@ -151,7 +151,6 @@ def _face(canvas: Canvas, head: Field, cavity: Field) -> None:
 
 def _neck(canvas: Canvas) -> None:
     """Vertebrae, the spinal canal, and the muscles behind it."""
-    x, y = grid()
     canvas.paint(stroke([(48.9, 66.0), (49.2, 76), (50.0, 88), (51.5, 108)], 1.8, soft=0.3), "muscle", share=0.9)
     canvas.paint(stroke([(60.2, 70), (61.4, 78), (62.2, 90), (62.8, 110)], 7.0, soft=0.25), "fluid")
     canvas.paint(region([(51.2, 75.0), (54.4, 73.6), (56.6, 79.0), (57.8, 85.6), (52.6, 86.0),
@@ -171,4 +170,3 @@ def _neck(canvas: Canvas) -> None:
     for centre, width, height, turn in (((68.6, 78.2), 5.2, 3.0, 20.0), ((70.0, 86.6), 8.0, 3.0, 24.0),
         ((70.5, 96), 8.0, 3.0, 24.0)):
         canvas.paint(disc(centre, width, height, turn=turn, soft=0.3), "clivus", grain=0.1)
-    canvas.paint(np.asarray(0.3 * step(y, 99.0, 3.0) * step(x, 0.0, 1.0), dtype=np.float32), "air")

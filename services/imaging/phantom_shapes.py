@@ -128,7 +128,7 @@ def shifted(image: Field, dx: Field, dy: Field) -> Field:
         np.asarray(columns + dx * UNIT, dtype=np.float32),
         np.asarray(rows + dy * UNIT, dtype=np.float32),
         cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
+        borderMode=cv2.BORDER_REFLECT_101,
     )
     return np.asarray(moved, dtype=np.float32)
 
