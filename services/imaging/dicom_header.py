@@ -120,7 +120,7 @@ def read_layout(dataset: Dataset, limits: Limits) -> Layout:
     """
     syntax = UID(text_of(dataset.file_meta, "TransferSyntaxUID"))
     sop_class = UID(text_of(dataset, "SOPClassUID") or text_of(dataset.file_meta, "MediaStorageSOPClassUID"))
-    kind = sop_class.name if sop_class else "DICOM"
+    kind = sop_class.name if sop_class else "DICOM of no stated kind"
     keywords = [keyword for keyword in PIXEL_KEYWORDS if keyword in dataset]
     if "DirectoryRecordSequence" in dataset or kind == "Media Storage Directory Storage":
         raise UnsupportedFormat(
@@ -132,10 +132,12 @@ def read_layout(dataset: Dataset, limits: Limits) -> Layout:
             "choose the image that it was drawn on."
         )
     if not keywords:
-        pictures = "Rows" in dataset or kind.endswith("Image Storage")
-        cut = "it may be cut off, or is no image" if pictures else "it is no image"
+        if "Rows" in dataset or kind.endswith("Image Storage"):
+            raise DamagedFile(
+                f"The file ({kind}) has no {named('PixelData')}, so it was cut off or never complete; {EXPORT_AGAIN}."
+            )
         raise UnsupportedFormat(
-            f"The file ({kind}) has no {named('PixelData')}: {cut}. Choose an image of the study, or {EXPORT_AGAIN}."
+            f"The file ({kind}) has no {named('PixelData')}, so it is no image; choose an image of the study."
         )
     rows, columns = _required(dataset, "Rows", 1, 65535), _required(dataset, "Columns", 1, 65535)
     if rows * columns > limits.max_pixels:

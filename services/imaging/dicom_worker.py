@@ -32,6 +32,10 @@ _PATIENCE_SECONDS = 30.0
 _BASE_MEMORY = 768 * 2**20
 
 
+class _WorkerDied(Exception):
+    """A worker ended without an answer."""
+
+
 class _Worker:
     """The near end of one worker process. Used by one thread at a time."""
 
@@ -51,45 +55,53 @@ class _Worker:
             )
         self._connection = Connection(near.detach())
         self._files = 0
+        self._in_step = True
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it has been given no file yet."""
+        return self._files == 0
 
     @property
     def usable(self) -> bool:
-        return self._process.poll() is None and self._files < _FILES_PER_WORKER
+        """Whether it can be given a file; not while it still owes the answer to another."""
+        return self._in_step and self._files < _FILES_PER_WORKER and self._process.poll() is None
 
     def decode(self, data: bytes, frame: int | None, limits: Limits, sha256: str) -> Slice:
+        """The worker's answer; raises _WorkerDied where there is none, which need not be the fault of the file."""
         self._files += 1
+        self._in_step = False
         try:
             self._connection.send((frame, limits, sha256))
             self._connection.send_bytes(data)
             if not self._connection.poll(_PATIENCE_SECONDS + limits.seconds):
                 raise TimeoutError
             answer = self._connection.recv()
+            self._in_step = True
+        except TimeoutError as error:
+            raise _too_slow(limits) from error
         except (EOFError, OSError) as error:
-            raise self._end(error, limits) from error
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+            if self._process.poll() == -signal.SIGPROF:
+                raise _too_slow(limits) from error
+            raise _WorkerDied from error
         if isinstance(answer, ImagingError):
             raise answer
         if not isinstance(answer, Slice):
             raise TypeError(f"a DICOM worker answered with {type(answer).__name__}")
         return answer
 
-    def _end(self, error: Exception, limits: Limits) -> ImagingError:
-        """Say why the worker gave no answer; it is dead afterwards."""
-        if not isinstance(error, TimeoutError):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)
-        status = self._process.poll()
-        self.close()
-        if status == -signal.SIGPROF or isinstance(error, TimeoutError):
-            return TooLarge(
-                f"Decoding the DICOM file takes longer than {limits.seconds:g} seconds; {EXPORT_AGAIN}, smaller or "
-                "uncompressed."
-            )
-        return DamagedFile(f"The DICOM file's pixel data is damaged: its decoder failed; {EXPORT_AGAIN}.")
-
     def close(self) -> None:
         self._connection.close()
         self._process.kill()
         self._process.wait()
+
+
+def _too_slow(limits: Limits) -> TooLarge:
+    return TooLarge(
+        f"Decoding the DICOM file takes longer than {limits.seconds:g} seconds; {EXPORT_AGAIN}, uncompressed."
+    )
 
 
 class _Pool:
@@ -103,10 +115,19 @@ class _Pool:
     def decode(self, data: bytes, frame: int | None, limits: Limits, sha256: str) -> Slice:
         with self._turns:
             worker = self._take()
-            try:
-                return worker.decode(data, frame, limits, sha256)
-            finally:
-                self._give_back(worker)
+            while True:
+                fresh = worker.fresh
+                try:
+                    return worker.decode(data, frame, limits, sha256)
+                except _WorkerDied as error:
+                    # A worker may have been killed while it waited; only one started for this file accuses the file.
+                    if fresh:
+                        raise DamagedFile(
+                            f"The DICOM file's pixel data is damaged: its decoder failed; {EXPORT_AGAIN}."
+                        ) from error
+                finally:
+                    self._give_back(worker)
+                worker = _Worker()
 
     def _take(self) -> _Worker:
         while True:
