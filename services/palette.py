@@ -1,7 +1,4 @@
-"""The colours and type sizes that pages, charts and the report share; class colours stand in the tasks.
-
-Sizes are points in the report and pixels on screen.
-"""
+"""The colours and the typeface that pages, charts and the report share; class colours stand in the tasks."""
 
 from __future__ import annotations
 
@@ -23,7 +20,6 @@ class Palette:
 DARK = Palette(ground="#0F1318", surface="#171D24", line="#2A333D", text="#E8EDF2", muted="#9AA7B4", accent="#5CC8D7")
 LIGHT = Palette(ground="#FAFBFC", surface="#FFFFFF", line="#DDE3E9", text="#17202A", muted="#5B6875", accent="#0B7285")
 FONT = "Inter"
-SIZES = (13, 15, 18, 24, 34)
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
