@@ -1,0 +1,155 @@
+"""Photograph every page at the width of a desk and of a phone into docs/screens: ``python -m tools.screens`` [FOLDER].
+
+The app runs on a database of its own with the demo's studies; what is shown are drawings and invented people.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from services.settings import ROOT, Settings
+from services.workflow import Workbench
+from tools.demo_app import chromium, running_app, set_viewport
+from tools.demo_data import fill
+
+FOLDER = ROOT / "docs" / "screens"
+SIZES = ((1440, 900), (390, 844))
+TALLEST = 2600
+PATIENCE = 120
+STILL = "return document.querySelector('[data-testid=\"stApp\"]')?.getAttribute('data-test-script-state')"
+BUSY = "return document.querySelectorAll('[data-testid=\"stSpinner\"], [data-testid=\"stSkeleton\"]').length"
+HEIGHT = (
+    "const main = document.querySelector('[data-testid=\"stMain\"]'); "
+    "return main ? main.scrollHeight + window.innerHeight - main.clientHeight : document.body.scrollHeight"
+)
+
+
+def nothing(driver: WebDriver) -> None:
+    """The page as it opens."""
+
+
+def try_sample(driver: WebDriver) -> None:
+    """One click on the first sample of the upload page."""
+    click(driver, '[class*="st-key-try_sample_"] button')
+
+
+def open_a_study(driver: WebDriver) -> None:
+    """Open the oldest of the demo's studies from the history, one that the model answers with confidence."""
+    click(driver, '[class*="st-key-row_history_"] [data-testid="stPageLink"] a', last=True)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: its file's name, who is signed in ("" for nobody), the address, and what is done there first."""
+
+    name: str
+    role: str
+    path: str
+    act: Callable[[WebDriver], None] = nothing
+
+
+SHOTS = (
+    Shot("sign-in", "", ""),
+    Shot("home", "doctor", ""),
+    Shot("analyse-empty", "doctor", "analyse"),
+    Shot("analyse", "doctor", "analyse", try_sample),
+    Shot("history", "doctor", "history"),
+    Shot("study", "doctor", "history", open_a_study),
+    Shot("patients", "doctor", "patients"),
+    Shot("model-metrics", "researcher", "compare"),
+    Shot("home-patient", "patient", ""),
+    Shot("administration", "admin", "admin"),
+    Shot("account", "admin", "account"),
+    Shot("about", "doctor", "about"),
+)
+
+
+def settle(driver: WebDriver) -> None:
+    """Wait until the script has ended, nothing spins, and the picture no longer changes."""
+    WebDriverWait(driver, PATIENCE).until(lambda d: d.execute_script(STILL) == "notRunning")
+    WebDriverWait(driver, PATIENCE).until(lambda d: d.execute_script(BUSY) == 0)
+    before = b""
+    for _ in range(20):
+        now = driver.get_screenshot_as_png()
+        if now == before:
+            return
+        before = now
+        time.sleep(0.5)
+
+
+def click(driver: WebDriver, selector: str, *, last: bool = False) -> None:
+    """Click the first (or last) element of a CSS selector once it is there, and wait for what follows."""
+    WebDriverWait(driver, PATIENCE).until(lambda d: d.find_elements(By.CSS_SELECTOR, selector))
+    found = driver.find_elements(By.CSS_SELECTOR, selector)[-1 if last else 0]
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", found)
+    time.sleep(0.5)
+    settle(driver)
+
+
+def sign_in(driver: WebDriver, url: str, role: str) -> None:
+    """Fill in the form by the demo's button for a role, and send it."""
+    driver.get(url)
+    click(driver, f".st-key-role_{role} button")
+    click(driver, '[data-testid="stFormSubmitButton"] button')
+    WebDriverWait(driver, PATIENCE).until(lambda d: d.find_elements(By.CSS_SELECTOR, ".st-key-sign_out"))
+    settle(driver)
+
+
+def photograph(driver: WebDriver, width: int, height: int) -> bytes:
+    """The whole page as PNG, from its top to its end."""
+    settle(driver)
+    full = int(driver.execute_script(HEIGHT))
+    set_viewport(driver, width, min(max(full, height), TALLEST))
+    settle(driver)
+    picture = driver.get_screenshot_as_png()
+    set_viewport(driver, width, height)
+    return picture
+
+
+def store(picture: bytes, path: Path) -> None:
+    """Write a picture as small as PNG gets without losing anything."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.save(path, optimize=True)
+    print(f"{path.name}: {image.width} x {image.height}, {path.stat().st_size // 1024} kB", flush=True)
+
+
+def main() -> None:
+    """Take every picture in both sizes."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="falx-screens-") as temporary:
+        room = Path(temporary)
+        with running_app(room / "app") as app:
+            fill(Workbench.open(Settings(_env_file=None, demo=True, var_dir=app.var_dir)))
+            for width, height in SIZES:
+                for role in dict.fromkeys(shot.role for shot in SHOTS):
+                    with chromium(room / f"{role or 'nobody'}-{width}", width=width, height=height) as driver:
+                        dark(driver)
+                        if role:
+                            sign_in(driver, app.url, role)
+                        for shot in (shot for shot in SHOTS if shot.role == role):
+                            driver.get(f"{app.url}/{shot.path}")
+                            settle(driver)
+                            shot.act(driver)
+                            store(photograph(driver, width, height), folder / f"{shot.name}-{width}.png")
+
+
+def dark(driver: WebDriver) -> None:
+    """Let the browser ask for the dark theme, the reading room's own."""
+    wanted = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", wanted)
+
+
+if __name__ == "__main__":
+    main()
