@@ -243,6 +243,30 @@ def test_a_database_locked_by_another_is_waited_for(store, doctor, make_study, a
     assert counts(store, doctor).studies == 1
 
 
+def test_two_doctors_enter_the_same_new_patient_at_the_same_moment(store, actors, make_study):
+    """The second waits for the first one's row, cannot insert its own, and finds the first one's instead."""
+    inserted, release = threading.Event(), threading.Event()
+    first, second = make_study(identifier="H-1"), make_study(identifier="h-1")
+
+    def enter(session):
+        session.add(Patient.made_from(first.patient, actors["colleague"].user_id))
+        session.flush()
+        inserted.set()
+        assert release.wait(60)
+
+    with ThreadPoolExecutor(2) as pool:
+        entering = pool.submit(write, store.engine, enter)
+        assert inserted.wait(60)
+        saving = pool.submit(save_study, store, actors["doctor"], second)
+        # Long enough to reach the insertion; were it not, the test would only be easier.
+        with pytest.raises(TimeoutError):
+            saving.result(1)
+        release.set()
+        entering.result(60)
+        assert saving.result(60).patient.identifier == "H-1"
+    assert row_numbers(store)["Patient"] == 1
+
+
 def test_twenty_writers_at_once_lose_and_double_nothing(store, actors, make_study):
     """Twenty threads, half of them with the same new patient, five studies each, sharing one upload."""
     shared = os.urandom(50_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -196,6 +197,29 @@ def test_guesses_made_at_once_do_not_slip_through_together(store, actors, no_has
     with ThreadPoolExecutor(20) as pool:
         waits = list(pool.map(guess, range(20)))
     assert waits.count(False) == 8
+
+
+def test_two_attempts_at_the_same_moment_count_as_two(store):
+    write(store.engine, lambda session: throttle.take_attempt(session, "doctor"))
+    counted, release = threading.Event(), threading.Event()
+
+    def slowly(session):
+        throttle.take_attempt(session, "doctor")
+        session.flush()
+        counted.set()
+        assert release.wait(60)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(write, store.engine, slowly)
+        assert counted.wait(60)
+        second = pool.submit(write, store.engine, lambda session: throttle.take_attempt(session, "doctor"))
+        with pytest.raises(TimeoutError):
+            second.result(1)
+        release.set()
+        first.result(60)
+        second.result(60)
+    with reading(store.engine) as session:
+        assert session.exec(select(SignInThrottle.score)).one() > 2.5
 
 
 def test_a_session_opens_lasts_and_ends(store, doctor):

@@ -47,6 +47,45 @@ def test_up_down_up(empty_database):
     engine.dispose()
 
 
+MARIADB = (
+    "SELECT table_name, column_name, column_type, is_nullable, column_default, collation_name, column_key, extra "
+    "FROM information_schema.columns WHERE table_schema = DATABASE()",
+    "SELECT table_name, index_name, seq_in_index, column_name, non_unique "
+    "FROM information_schema.statistics WHERE table_schema = DATABASE()",
+    "SELECT table_name, constraint_name, column_name, referenced_table_name, referenced_column_name "
+    "FROM information_schema.key_column_usage WHERE table_schema = DATABASE()",
+    "SELECT table_name, engine, table_collation FROM information_schema.tables WHERE table_schema = DATABASE()",
+)
+SQLITE = (
+    'SELECT t.name, c.name, c.type, c."notnull", c.dflt_value, c.pk '
+    "FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+    'SELECT t.name, i.name, i."unique", c.seqno, c.name '
+    "FROM sqlite_master t, pragma_index_list(t.name) i, pragma_index_info(i.name) c WHERE t.type = 'table'",
+    'SELECT t.name, f."from", f."table", f."to", f.on_delete '
+    "FROM sqlite_master t, pragma_foreign_key_list(t.name) f WHERE t.type = 'table'",
+)
+
+
+def catalogue(address: str) -> set[tuple[object, ...]]:
+    """Everything that the database itself says of its tables, except the order of their columns."""
+    engine = make_engine(address)
+    with engine.connect() as connection:
+        queries = MARIADB if address.startswith("mysql") else SQLITE
+        rows = {tuple(row) for query in queries for row in connection.exec_driver_sql(query).all()}
+    engine.dispose()
+    return {row for row in rows if row[0] != "alembic_version" and not str(row[1]).startswith("sqlite_autoindex")}
+
+
+def test_the_models_make_exactly_what_the_migrations_make(empty_database, new_mariadb, tmp_path):
+    other = new_mariadb() if empty_database.startswith("mysql") else f"sqlite:///{tmp_path}/models.db"
+    migrate(empty_database)
+    engine = make_engine(other)
+    SQLModel.metadata.create_all(engine)
+    engine.dispose()
+    assert catalogue(empty_database) == catalogue(other)
+    assert len(catalogue(other)) > 100
+
+
 def test_a_difference_would_be_seen(empty_database):
     migrate(empty_database)
     engine = make_engine(empty_database)

@@ -105,8 +105,8 @@ def test_a_study_is_stored_once(store, doctor, make_study):
 
 
 def test_a_known_patient_is_used_again_whatever_the_case_and_what_was_unknown_is_filled_in(store, doctor, make_study):
-    first = save_study(store, doctor, make_study(identifier="h-7", birth_date=None))
-    second = save_study(store, doctor, make_study(identifier=" H-7 ", name="ZOË  MÜLLER"))
+    first = save_study(store, doctor, make_study(identifier="H-7", birth_date=None))
+    second = save_study(store, doctor, make_study(identifier=" h-7 ", name="ZOË  MÜLLER"))
     assert second.patient.public_id == first.patient.public_id
     assert second.patient.name == "Zoë Müller"
     assert get_study(store, doctor, first.public_id).patient.birth_date == date(1970, 2, 3)
