@@ -28,7 +28,6 @@ def take_attempt(session: Session, username: str) -> None:
     Raises SignInRefused where there were too many.
     """
     moment = now()
-    session.exec(delete(SignInThrottle).where(col(SignInThrottle.updated) < moment - FORGET))
     row = session.get(SignInThrottle, _key(username), with_for_update=True)
     if row is None:
         session.add(SignInThrottle(name_hash=_key(username), score=1.0, updated=moment))
@@ -45,8 +44,9 @@ def take_attempt(session: Session, username: str) -> None:
 
 
 def forgive(session: Session, username: str) -> None:
-    """Forget the failures of a name whose owner has signed in."""
+    """Forget the failures of a name whose owner has signed in, and all that have faded."""
     session.exec(delete(SignInThrottle).where(col(SignInThrottle.name_hash) == _key(username)))
+    session.exec(delete(SignInThrottle).where(col(SignInThrottle.updated) < now() - FORGET))
 
 
 def _key(username: str) -> str:

@@ -243,6 +243,28 @@ def test_a_database_locked_by_another_is_waited_for(store, doctor, make_study, a
     assert counts(store, doctor).studies == 1
 
 
+@pytest.mark.parametrize("address", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
+def test_a_patient_entered_by_another_between_looking_and_inserting_is_found(store, actors, make_study, address):
+    """SQLite lets one writer in at a time, so this can only happen on a server."""
+    mine, theirs = make_study(identifier="H-1"), make_study(identifier="h-1")
+    entered = []
+
+    def enter_first(session, *_):
+        if not entered and any(isinstance(row, Patient) for row in session.new):
+            entered.append(True)
+            row = Patient.made_from(theirs.patient, actors["colleague"].user_id)
+            write(store.engine, lambda other: other.add(row))
+
+    event.listen(Session, "before_flush", enter_first)
+    try:
+        saved = save_study(store, actors["doctor"], mine)
+    finally:
+        event.remove(Session, "before_flush", enter_first)
+    assert entered
+    assert saved.patient.identifier == "h-1"
+    assert row_numbers(store) == {"Study": 1, "Patient": 1, "PredictionRow": 1, "StudyFile": 2}
+
+
 def test_two_doctors_enter_the_same_new_patient_at_the_same_moment(store, actors, make_study):
     """The second waits for the first one's row, cannot insert its own, and finds the first one's instead."""
     inserted, release = threading.Event(), threading.Event()

@@ -199,6 +199,15 @@ def test_guesses_made_at_once_do_not_slip_through_together(store, actors, no_has
     assert waits.count(False) == 8
 
 
+def test_failures_that_have_faded_are_swept_away_when_somebody_signs_in(store, actors, later):
+    with pytest.raises(SignInRefused):
+        authenticate(store, "nobody", "wrong")
+    later(days=2)
+    authenticate(store, "doctor", PASSWORD)
+    with reading(store.engine) as session:
+        assert not session.exec(select(SignInThrottle)).all()
+
+
 def test_two_attempts_at_the_same_moment_count_as_two(store):
     write(store.engine, lambda session: throttle.take_attempt(session, "doctor"))
     counted, release = threading.Event(), threading.Event()
