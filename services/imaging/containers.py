@@ -16,7 +16,11 @@ from services.errors import DamagedFile, TooLarge, UnsupportedFormat
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _MOST_PARTS = 100_000
+_USUAL_SCANS = 10
 _MOST_SCANS = 100
+_MOST_SCANNED_PIXELS = 1_000_000_000
+# Decoders take time that grows with the square of such a run.
+_FILL = b"\xff" * 4096
 _SPLIT = f"The {{}} file is split into more than {_MOST_PARTS:,} parts. Save it again with another program."
 _ORIENTATION = 0x0112
 
@@ -126,10 +130,14 @@ def read_jpeg(data: bytes) -> Container:
             f"The file is a lossless or {frame[1]}-bit JPEG, which is read only inside DICOM. "
             "Export it as PNG or DICOM."
         )
-    if data.count(b"\xff\xda", position) > _MOST_SCANS:
-        raise TooLarge(
-            f"The JPEG file refines its image in more than {_MOST_SCANS} scans. Save it again with another program."
-        )
+    end = data.find(b"\xff\xd9", position)
+    end = len(data) if end < 0 else end
+    if data.find(_FILL, position, end) >= 0:
+        raise DamagedFile("The JPEG file's image is overwritten in part. Copy or export it again.")
+    # Each scan is a pass over the whole image.
+    scans = data.count(b"\xff\xda", position, end)
+    if scans > _MOST_SCANS or (scans > _USUAL_SCANS and scans * frame[2] * frame[3] > _MOST_SCANNED_PIXELS):
+        raise TooLarge(f"The JPEG file builds up its image in {scans} scans. Save it again with another program.")
     kept.append(view[position:])
     return Container(frame[2], frame[3], frame[1], -1, 0, exif_orientation(exif), pictures, b"".join(kept))
 

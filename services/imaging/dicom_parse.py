@@ -90,8 +90,9 @@ def _check_inflated_size(data: bytes, limits: Limits) -> None:
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         return
     inflater, total = zlib.decompressobj(wbits=-zlib.MAX_WBITS), 0
-    while (piece := stream.read(2**16)) and not inflater.eof:
-        while piece:
+    while piece := stream.read(2**16):
+        # What follows the end of the deflated stream stays in unconsumed_tail for good.
+        while piece and not inflater.eof:
             total += len(inflater.decompress(piece, 2**20))
             piece = inflater.unconsumed_tail
             if total > limits.max_bytes:

@@ -53,14 +53,16 @@ def percentile_range(values: NDArray[Any], valid: NDArray[np.bool_] | None = Non
     """
     chosen = values[valid] if valid is not None else values.reshape(-1)
     sample = chosen[:: max(1, chosen.size // _SAMPLED_PIXELS)]
-    if np.issubdtype(sample.dtype, np.floating):
-        sample = sample[np.isfinite(sample)]
-        chosen = chosen[np.isfinite(chosen)]
+    floating = np.issubdtype(sample.dtype, np.floating)
+    sample = sample[np.isfinite(sample)] if floating else sample
     if not sample.size:
         return 0.0, 0.0
     with np.errstate(all="ignore"):
         low, high = (float(v) for v in np.percentile(sample, (LOWER_PERCENTILE, UPPER_PERCENTILE)))
-    return (low, high) if high > low else (float(chosen.min()), float(chosen.max()))
+    if high > low:
+        return low, high
+    chosen = chosen[np.isfinite(chosen)] if floating else chosen
+    return float(chosen.min()), float(chosen.max())
 
 
 def ramp(values: NDArray[Any], low: float, high: float) -> FloatImage:

@@ -13,15 +13,16 @@ class Limits:
     """What decoding refuses to go past; the first three equal the defaults of services.settings.
 
     ``max_bytes`` bounds the file, and a deflated DICOM data set once more after inflating. ``max_pixels`` bounds
-    rows x columns of a frame, ``max_frames`` the frames of a file, ``max_nesting`` DICOM sequences within sequences.
-    ``seconds`` is the processor time that one DICOM file may take.
+    rows x columns of a frame and ``max_side`` each of the two, ``max_frames`` the frames of a file, ``max_nesting``
+    DICOM sequences within sequences. ``seconds`` is the processor time that one DICOM file may take.
     """
 
     max_bytes: int = 100 * 2**20
     max_pixels: int = 64_000_000
+    max_side: int = 65_535
     max_frames: int = 2000
     max_nesting: int = 32
-    seconds: float = 4.0
+    seconds: float = 2.5
 
 
 DEFAULT_LIMITS = Limits()

@@ -37,10 +37,10 @@ def decode_raster(
     rows, columns = container.rows, container.columns
     if rows == 0 or columns == 0:
         raise DamagedFile(f"The {form} file says that it is {columns} x {rows} pixels large. Export it again.")
-    if rows * columns > limits.max_pixels:
+    if rows * columns > limits.max_pixels or max(rows, columns) > limits.max_side:
         raise TooLarge(
-            f"The image has {columns} x {rows} pixels; at most {limits.max_pixels / 1e6:g} million are read. "
-            "Export it at a smaller size."
+            f"The image has {columns} x {rows} pixels; at most {limits.max_pixels / 1e6:g} million are read, and "
+            f"{limits.max_side} in a row or column. Export it at a smaller size."
         )
     if frame not in (None, 0):
         raise ImagingError(f"A {form} file holds one image, frame 0; there is no frame {frame}.")
@@ -121,23 +121,24 @@ def _sixteen_bit(container: Container, warnings: list[str]) -> tuple[FloatImage,
         opacity = scaled(colours[..., 3], 65535)
         grey *= opacity
         spread *= float(opacity.mean())
-    grey, gain = _stretched(grey * np.float32(65535), warnings)
+    grey, gain = _stretched(grey, warnings, top=1.0)
     return grey, min(1.0, spread * gain)
 
 
-def _stretched(values: NDArray[Any], warnings: list[str]) -> tuple[FloatImage, float]:
-    """Values in 0..65535 over the full scale, or over their percentiles where that would come out nearly black.
+def _stretched(values: NDArray[Any], warnings: list[str], top: float = 65535) -> tuple[FloatImage, float]:
+    """Values in 0..``top`` over the full scale, or over their percentiles where that would come out nearly black.
 
     Returns the grey levels and how much steeper than the full scale the ramp is.
     """
     low, high = percentile_range(values)
-    if high >= 16384 or high <= low:
-        return scaled(values, 65535), 1.0
+    if high >= top / 4 or high <= low:
+        return scaled(values, top), 1.0
+    darkest, brightest, used = (round(value * 65535 / top) for value in (low, high, float(values.max())))
     warnings.append(
-        f"The 16-bit image uses only a small part of its range (up to {int(values.max())} of 65535); "
-        f"brightness was stretched between {low:.0f} and {high:.0f}."
+        f"The 16-bit image uses only a small part of its range (up to {used} of 65535); "
+        f"brightness was stretched between {darkest} and {brightest}."
     )
-    return ramp(values, low, high), 65535 / (high - low)
+    return ramp(values, low, high), top / (high - low)
 
 
 def _upright(pixels: FloatImage, orientation: int) -> FloatImage:

@@ -198,6 +198,14 @@ def test_deflated_file_that_grows_without_end():
     assert "deflated and grows beyond 100 MB" in refusal(honest[:meta_end] + body, TooLarge)
 
 
+@pytest.mark.parametrize("rest", [b"\0", b"anything" * 20_000])
+def test_bytes_behind_a_deflated_stream_do_not_stall(rest):
+    dataset = dataset_of(HEAD, WindowCenter=480, WindowWidth=400)
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    honest = written(dataset)
+    assert np.array_equal(decode(honest + rest, limits=Limits(seconds=2)).pixels, decode(honest).pixels)
+
+
 def test_a_flood_of_tiny_elements_is_cut_off():
     flood = b"".join(struct.pack("<HHI", 0x0009, n % 65536, 0) for n in range(2_000_000))
     dataset = dataset_of(HEAD)
