@@ -6,21 +6,20 @@ import streamlit as st
 
 from pages.view import acting, failures, frame
 from services.errors import SettingsError
-from services.records.rights import Actor
-from services.records.tables import Role
+from services.records.rights import Action, Actor, may
 from services.settings import Settings, get_settings
 
-# Page → name, icon, the roles that have it, and whether the menu lists it.
+# Page → name, icon, the right that it takes (None: everybody has it), and whether the menu lists it.
 PAGES = {
-    "home": ("Home", "home", set(Role), True),
-    "analyse": ("Analyse", "neurology", {Role.DOCTOR}, True),
-    "history": ("History", "history", {Role.DOCTOR}, True),
-    "study": ("Study", "radiology", {Role.DOCTOR, Role.PATIENT}, False),
-    "patients": ("Patients", "groups", {Role.DOCTOR}, True),
-    "compare": ("Model metrics", "monitoring", {Role.DOCTOR, Role.RESEARCHER, Role.ADMIN}, True),
-    "admin": ("Administration", "admin_panel_settings", {Role.ADMIN}, True),
-    "account": ("Account", "account_circle", set(Role), True),
-    "about": ("About", "info", set(Role), True),
+    "home": ("Home", "home", None, True),
+    "analyse": ("Analyse", "neurology", Action.STUDY_SAVE, True),
+    "history": ("History", "history", Action.STUDY_FIND, True),
+    "study": ("Study", "radiology", Action.STUDY_VIEW, False),
+    "patients": ("Patients", "groups", Action.PATIENT_FIND, True),
+    "compare": ("Model metrics", "monitoring", Action.METRICS_VIEW, True),
+    "admin": ("Administration", "admin_panel_settings", Action.ACCOUNT_LIST, True),
+    "account": ("Account", "account_circle", None, True),
+    "about": ("About", "info", None, True),
 }
 
 
@@ -34,13 +33,13 @@ def pages_of(actor: Actor) -> list[st.Page]:
             default=name == "home",
             visibility="visible" if listed else "hidden",
         )
-        for name, (title, icon, roles, listed) in PAGES.items()
-        if actor.role in roles
+        for name, (title, icon, right, listed) in PAGES.items()
+        if right is None or may(actor, right)
     ]
 
 
 def entrance() -> list[st.Page]:
-    """Every address leads to the sign-in page and keeps its name, so that a link works once its reader has signed in."""
+    """Every address leads to the sign-in page and keeps its name, so that a link works after the sign-in."""
     return [
         st.Page(_nothing, title="Sign in", url_path=name, default=name == "home", visibility="hidden") for name in PAGES
     ]

@@ -14,29 +14,29 @@ def page() -> None:
     frame.title("What is Falx, and what can it not do?")
     with st.container(key="prose", width=760):
         st.markdown(
-            "Falx looks at one slice of a brain MRI and suggests whether it shows a glioma, a meningioma, a pituitary tumour "
-            "or none of these. It says how sure the model is, as a calibrated share of right answers, and shows where the "
-            "model looked. Reports and studies are kept so that they can be found again."
+            "Falx looks at one slice of a brain MRI and suggests whether it shows a glioma, a meningioma, a pituitary "
+            "tumour or none of these. It says how sure the model is, as a calibrated share of right answers, and shows "
+            "where the model looked. Reports and studies are kept so that they can be found again."
         )
         st.subheader("What it is not", anchor=False)
         st.markdown(
             "- It is no medical device and makes no diagnosis. It was made for research and demonstration.\n"
             "- It judges one slice. A tumour in another slice of the same study is not seen.\n"
-            "- It knows three kinds of tumour. Metastases, abscesses, bleeding, strokes and everything else are unknown to it "
-            "and may be given one of the three names or none.\n"
+            "- It knows three kinds of tumour. Metastases, abscesses, bleeding, strokes and everything else are unknown "
+            "to it and may be given one of the three names or none.\n"
             "- The heat map shows what the model used. It is no outline of a tumour."
         )
         st.subheader("What the confidence means", anchor=False)
         st.markdown(
-            "Of 100 answers that Falx gives with a confidence of 93%, about 93 are right on images like those it was tested "
-            "with. On other scanners and sequences the share may be lower. Below a threshold that was chosen beforehand the "
-            "answer is “uncertain: refer”, which is an answer too."
+            "Of 100 answers that Falx gives with a confidence of 93%, about 93 are right on images like those it was "
+            "tested with. On other scanners and sequences the share may be lower. Below a threshold that was chosen "
+            "beforehand the answer is “uncertain: refer”, which is an answer too."
         )
         model_card()
         st.subheader("Terms", anchor=False)
         st.markdown(
-            f"Falx {VERSION}. The code is under the MIT licence. The trained weights are for research, not for commercial use; "
-            "their terms stand in saved_models/LICENSE.md. The typeface is Inter, under the SIL Open Font License."
+            f"Falx {VERSION}. The code is under the MIT licence. The trained weights are for research, not for "
+            "commercial use; their terms stand in saved_models/LICENSE.md. The typeface is Inter, under the SIL Open Font License."
         )
 
 
@@ -53,8 +53,8 @@ def model_card() -> None:
     st.markdown("\n".join(f"- {plain(limit)}" for limit in card.limits))
     train = card.data.counts.get("train", {})
     st.markdown(
-        f"It learnt from {sum(train.values()):,} slices of {card.data.groups.get('train', 0):,} groups and was tested on "
-        f"{card.test.images:,} slices of {card.test.groups:,} others."
+        f"It learnt from {sum(train.values()):,} slices of {card.data.groups.get('train', 0):,} groups and was tested "
+        f"on {card.test.images:,} slices of {card.test.groups:,} others."
     )
     with st.expander("Sources, weights and libraries", icon=":material/description:"):
         st.markdown("\n".join(f"- {plain(licence)}" for licence in card.data.licences))

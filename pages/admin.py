@@ -8,7 +8,6 @@ from pages.view import acting, failures, frame
 from pages.view.words import moment, plain
 from services.errors import FalxError
 from services.records.people import create_user, list_users
-from services.records.rights import Action, require
 from services.records.tables import Role, UserCreate
 from services.records.upkeep import check
 
@@ -31,7 +30,9 @@ def people() -> None:
     with st.container(key="column", width=560), st.form("new_account", border=True):
         username = st.text_input("User name", max_chars=64, autocomplete="off")
         full_name = st.text_input("Full name", max_chars=200, autocomplete="off")
-        role = st.selectbox("Role", list(Role), index=list(Role).index(Role.DOCTOR), format_func=lambda r: r.value.capitalize())
+        role = st.selectbox(
+            "Role", list(Role), index=list(Role).index(Role.DOCTOR), format_func=lambda r: r.value.capitalize()
+        )
         password = st.text_input(
             "First password, 12 to 128 characters", type="password", max_chars=128, autocomplete="new-password"
         )
@@ -56,7 +57,9 @@ def models() -> None:
     for ref in refs:
         serving = live.get(ref.task)
         serves = serving is not None and serving.versions.get(ref.network) == ref.version
-        state.append("answers" if serves and serving and serving.default == ref.network else "serves" if serves else "kept")
+        state.append(
+            "answers" if serves and serving and serving.default == ref.network else "serves" if serves else "kept"
+        )
     cards = [repository.card(ref) for ref in refs]
     st.table(
         {
@@ -73,19 +76,21 @@ def models() -> None:
 
 
 def storage() -> None:
-    require(acting.person(), Action.ACCOUNT_LIST)
     st.markdown("Every stored file is read and compared with its row, and every row with its file. Nothing is changed.")
     if not st.button("Check database and files", type="primary", icon=":material/health_and_safety:"):
         return
     with st.spinner("Comparing every file with its row", show_time=True):
-        health = check(acting.store())
+        health = check(acting.store(), acting.person())
     if health.whole:
         st.success(
-            f"All is well: revision {health.revision}, {health.files} files, each where its row says.", icon=":material/check:"
+            f"All is well: revision {health.revision}, {health.files} files, each where its row says.",
+            icon=":material/check:",
         )
         return
     if health.revision != health.newest:
-        st.error(f"The database stands at revision {health.revision or 'none'}, not {health.newest}. Run the migration.")
+        st.error(
+            f"The database stands at revision {health.revision or 'none'}, not {health.newest}. Run the migration."
+        )
     for what, reason in health.unreadable:
         st.error(f"{plain(what)}: {plain(reason)}")
     if health.orphans:
@@ -93,5 +98,7 @@ def storage() -> None:
 
 
 frame.title("Who is here, what answers, and is all of it whole?")
-part = st.segmented_control("Part", [PEOPLE, MODELS, STORAGE], default=PEOPLE, required=True, label_visibility="collapsed")
+part = st.segmented_control(
+    "Part", [PEOPLE, MODELS, STORAGE], default=PEOPLE, required=True, label_visibility="collapsed"
+)
 {PEOPLE: people, MODELS: models, STORAGE: storage}[str(part)]()

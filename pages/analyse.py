@@ -23,7 +23,9 @@ def analysed(digest: str, shown: int | None, reason: str, model: str, _actor: Ac
 def page() -> None:
     upload = intake.current()
     if upload is None:
-        frame.title("What does it show?", "Upload one slice of a brain MRI. The answer is a suggestion for a trained reader.")
+        frame.title(
+            "What does it show?", "Upload one slice of a brain MRI. The answer is a suggestion for a trained reader."
+        )
         intake.open_zone()
         return
     row = frame.title("What does it show?")
@@ -76,7 +78,10 @@ def choose_frame(analysis: Analysis, digest: str) -> None:
 
 def overrule(digest: str) -> None:
     """A doctor may ask the model all the same; the reason is stored with the study."""
-    with st.expander("Ask the model all the same", icon=":material/gavel:"), st.form(f"overrule_{digest[:12]}", border=False):
+    with (
+        st.expander("Ask the model all the same", icon=":material/gavel:"),
+        st.form(f"overrule_{digest[:12]}", border=False),
+    ):
         reason = st.text_input("Reason", max_chars=300, placeholder="Why this is a slice that the model can judge")
         if st.form_submit_button("Overrule the check"):
             if reason.strip():

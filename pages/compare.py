@@ -44,7 +44,9 @@ def table(cards: list[Card]) -> None:
 def by_class(task: Task, card: Card, data: dict[str, Any]) -> None:
     figures = card.test.classes
     infos = [info for info in task.classes if info.key in figures]
-    rows_ = [(f"{info.name} ({figures[info.key].images})", figures[info.key].f1, figures[info.key].images) for info in infos]
+    rows_ = [
+        (f"{info.name} ({figures[info.key].images})", figures[info.key].f1, figures[info.key].images) for info in infos
+    ]
     charts.estimates(rows_, colours=[info.colour for info in infos], title="F1 on the test images", key="by_class")
     st.table(
         {
@@ -65,15 +67,15 @@ def confusion(task: Task, card: Card, data: dict[str, Any]) -> None:
 
 def reliability(task: Task, card: Card, data: dict[str, Any]) -> None:
     st.markdown(
-        f"Expected calibration error {interval(card.test.calibration_error)}. Points on the dotted line are confidences that "
-        "mean what they say; below it the model is too sure. Larger points hold more images."
+        f"Expected calibration error {interval(card.test.calibration_error)}. Points on the dotted line are "
+        "confidences that mean what they say; below it the model is too sure. Larger points hold more images."
     )
     charts.reliability(data["reliability"], key="reliability")
     answered = data["uncertain"]
     st.caption(
         f"The model answers from a confidence of {100 * answered['threshold']:.3g}% on. On the test images it leaves "
-        f"{100 * answered['share_uncertain']:.1f}% as uncertain, and {100 * answered['accuracy_of_answered']:.1f}% of the "
-        "others are right."
+        f"{100 * answered['share_uncertain']:.1f}% as uncertain, and {100 * answered['accuracy_of_answered']:.1f}% of "
+        "the others are right."
     )
 
 
@@ -90,8 +92,8 @@ def by_source(task: Task, card: Card, data: dict[str, Any]) -> None:
 
 def presence(task: Task, card: Card, data: dict[str, Any]) -> None:
     st.markdown(
-        "Tumour against none, on sources and sequences whose labels say no more than that. The area under the curve is the "
-        "chance that a slice with a tumour gets a higher tumour score than one without."
+        "Tumour against none, on sources and sequences whose labels say no more than that. The area under the curve is "
+        "the chance that a slice with a tumour gets a higher tumour score than one without."
     )
     measured = [(f"{part.name} ({part.images})", part.auc, part.images) for part in card.presence if part.auc]
     if measured:
@@ -144,8 +146,12 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         index = 0
         if len(names) > 1:
-            index = st.selectbox("Model", range(len(names)), format_func=names.__getitem__, key="compare_model", width=280)
-        view = st.segmented_control("Chart", list(VIEWS), default="By class", required=True, key="compare_view")
+            index = st.selectbox(
+                "Model", range(len(names)), format_func=names.__getitem__, key="compare_model", width=280
+            )
+        view = st.segmented_control(
+            "Chart", list(VIEWS), default="By class", required=True, key="compare_view", wrap=True
+        )
     path = repository.folder(refs[index]) / EVALUATION
     VIEWS[str(view)](get_task(refs[index].task), cards[index], evaluation(str(path), path.stat().st_mtime_ns))
 

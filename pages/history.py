@@ -11,6 +11,7 @@ from pages.view import acting, frame, rows
 from pages.view.words import VERDICTS
 from services.inference.prediction import Verdict
 from services.records.history import PageKey, StudyFilters, find_studies
+from services.records.rights import Action, may
 from services.tasks import get_task
 
 SIZE = 20
@@ -31,11 +32,11 @@ def asked() -> StudyFilters:
         )  # fmt: skip
         label = st.pills(
             "Class", task.class_keys, format_func=lambda k: task.class_info(k).name.capitalize(), key="history_label",
-            on_change=first_page,
+            on_change=first_page, wrap=True,
         )  # fmt: skip
         verdict = st.pills(
             "Verdict", list(VERDICTS), format_func=lambda v: VERDICTS[Verdict(v)].capitalize(), key="history_verdict",
-            on_change=first_page,
+            on_change=first_page, wrap=True,
         )  # fmt: skip
         first = st.date_input("From", None, key="history_first", format="YYYY-MM-DD", on_change=first_page, width=140)
         last = st.date_input("To", None, key="history_last", format="YYYY-MM-DD", on_change=first_page, width=140)
@@ -64,8 +65,9 @@ def page() -> None:
     found = find_studies(acting.store(), acting.person(), filters, trail[-1] if trail else None, SIZE)
     if not found.studies:
         if filters == StudyFilters():
-            rows.none_yet("history", "No study has been saved yet. Analyse a slice and save it.")
-            st.page_link("pages/analyse.py", label="Analyse a slice", icon=":material/neurology:")
+            rows.none_yet("history", "There is no study that you may see yet.")
+            if may(acting.person(), Action.STUDY_SAVE):
+                st.page_link("pages/analyse.py", label="Analyse a slice", icon=":material/neurology:")
         else:
             rows.none_yet("filter_alt_off", "No study fits these filters. Take one away.")
         return
@@ -73,9 +75,14 @@ def page() -> None:
     with st.container(key="pager", horizontal=True, vertical_alignment="center"):
         st.button("Newer", icon=":material/chevron_left:", disabled=not trail, on_click=step, args=(None,), key="newer")
         st.button(
-            "Older", icon=":material/chevron_right:", icon_position="right", disabled=found.after is None, on_click=step,
-            args=(found.after,), key="older",
-        )  # fmt: skip
+            "Older",
+            icon=":material/chevron_right:",
+            icon_position="right",
+            disabled=found.after is None,
+            on_click=step,
+            args=(found.after,),
+            key="older",
+        )
         first = len(trail) * SIZE + 1
         st.caption(f"{first} to {first + len(found.studies) - 1}, newest first")
 

@@ -23,7 +23,9 @@ def doctor() -> None:
     numbers = counts(acting.store(), acting.person())
     history = "pages/history.py"
     with tiles.row(5):
-        tiles.link("Uncertain this week", numbers.uncertain_this_week, history, "Look at them", {"verdict": "uncertain"})
+        tiles.link(
+            "Uncertain this week", numbers.uncertain_this_week, history, "Look at them", {"verdict": "uncertain"}
+        )
         tiles.link("Refused this week", numbers.refused_this_week, history, "Look at them", {"verdict": "refused"})
         tiles.link("Tumours suggested", numbers.positive, history, "See the answered", {"verdict": "answered"})
         tiles.link("Studies", numbers.studies, history, f"{numbers.studies_this_week} this week")
@@ -68,13 +70,17 @@ def researcher() -> None:
         st.subheader(f"{get_task(task_key).title}: {card.network_title}, version {card.version}", anchor=False)
         with tiles.row(4):
             compare = "pages/compare.py"
-            said = {"accuracy": card.test.accuracy, "macro-F1": card.test.macro_f1, "calibration error": card.test.calibration_error}
+            said = {
+                "accuracy": card.test.accuracy,
+                "macro-F1": card.test.macro_f1,
+                "calibration error": card.test.calibration_error,
+            }
             for name, figure in said.items():
                 tiles.link(f"Test {name}", f"{100 * figure.value:.1f}%", compare, interval(figure))
             tiles.link("Networks that serve", len(serving.versions), compare, "Compare them")
         st.caption(
-            f"Measured on {card.test.images:,} slices of {card.test.groups} groups that the model never saw; 95% intervals "
-            "over groups."
+            f"Measured on {card.test.images:,} slices of {card.test.groups} groups that the model never saw; 95% "
+            "intervals over groups."
         )
     if not repository.live():
         rows.none_yet("monitoring", "No model serves yet. Register one with “python -m training register”.")
@@ -87,7 +93,9 @@ def administrator() -> None:
     live = acting.workbench().engine.repository.live()
     with tiles.row(3):
         tiles.link("Accounts", len(people), "pages/admin.py", f"{sum(p.active for p in people)} active")
-        tiles.link("Models that serve", sum(len(s.versions) for s in live.values()), "pages/compare.py", "See their figures")
+        tiles.link(
+            "Models that serve", sum(len(s.versions) for s in live.values()), "pages/compare.py", "See their figures"
+        )
         tiles.link("Studies stored", numbers.studies, "pages/admin.py", f"{numbers.studies_this_week} this week")
     st.page_link("pages/admin.py", label="People, models and storage", icon=":material/admin_panel_settings:")
 
@@ -96,8 +104,11 @@ def patient() -> None:
     frame.title("Which of my results can I read?")
     if not find_studies(acting.store(), acting.person()).studies:
         rows.none_yet(
-            "inbox", "No result has been released to you. Your doctor releases a result after reading it; ask there first."
+            "inbox",
+            "No result has been released to you. Your doctor releases a result after reading it; ask there first.",
         )
 
 
-{Role.DOCTOR: doctor, Role.RESEARCHER: researcher, Role.ADMIN: administrator, Role.PATIENT: patient}[acting.person().role]()
+{Role.DOCTOR: doctor, Role.RESEARCHER: researcher, Role.ADMIN: administrator, Role.PATIENT: patient}[
+    acting.person().role
+]()

@@ -24,7 +24,9 @@ def page() -> None:
     )
     found = find_patients(acting.store(), acting.person(), text, MOST)
     if not found:
-        sentence = "No patient fits these words." if text else "No patient yet: the first is made with the first saved study."
+        sentence = (
+            "No patient fits these words." if text else "No patient yet: the first is made with the first saved study."
+        )
         rows.none_yet("groups", sentence)
         return
     studies = find_studies(acting.store(), acting.person(), StudyFilters(patient=text), limit=COUNTED).studies

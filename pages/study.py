@@ -72,9 +72,15 @@ def downloads(view: StudyView) -> None:
             if kind in view.files:
                 file = view.files[kind]
                 st.download_button(
-                    label, content(view, kind), file.name, file.media_type, icon=f":material/{icon}:", key=f"get_{kind}",
-                    on_click="ignore", type="primary" if kind == REPORT else "secondary",
-                )  # fmt: skip
+                    label,
+                    content(view, kind),
+                    file.name,
+                    file.media_type,
+                    icon=f":material/{icon}:",
+                    key=f"get_{kind}",
+                    on_click="ignore",
+                    type="primary" if kind == REPORT else "secondary",
+                )
 
 
 def content(view: StudyView, kind: str) -> Callable[[], bytes]:
@@ -85,7 +91,10 @@ def content(view: StudyView, kind: str) -> Callable[[], bytes]:
 def events(view: StudyView) -> None:
     """The course of events, oldest first."""
     answered = "refused by the check" if view.prediction is None else words.VERDICTS[view.verdict]
-    steps = [(words.moment(view.created), f"uploaded and saved by {view.reader}"), ("", f"the model's verdict: {answered}")]
+    steps = [
+        (words.moment(view.created), f"uploaded and saved by {view.reader}"),
+        ("", f"the model's verdict: {answered}"),
+    ]
     if view.overrule_reason:
         steps.insert(1, ("", f"the check overruled: {view.overrule_reason}"))
     if REPORT in view.files:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from threading import Thread
+from time import sleep
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from services.workflow import Workbench
 
 TASK = next(iter(TASKS))
+SECONDS_BEFORE_WARM_UP = 1.5
 _ACTOR = "falx_actor"
 log = logging.getLogger(__name__)
 
@@ -51,10 +53,16 @@ def workbench() -> Workbench:
 
 @st.cache_resource(show_spinner=False)
 def start_warm_up() -> Thread:
-    """Load and compile the live model behind the pages' back, once a process, after the first sign-in."""
+    """Draw the samples, then load and compile the live model, behind the pages' back, once a process."""
     bench = workbench()
 
     def warm() -> None:
+        from pages.view.intake import SAMPLES, thumbnail
+
+        for sample in SAMPLES:
+            thumbnail(sample)
+        # Importing TensorFlow holds the interpreter for seconds; the page that this person waits for is drawn before.
+        sleep(SECONDS_BEFORE_WARM_UP)
         try:
             bench.engine.warm_up(get_task(TASK))
         except FalxError as error:

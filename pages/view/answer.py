@@ -25,7 +25,7 @@ def draw(
     key: str,
     actions: Callable[[], None],
 ) -> None:
-    """``prediction`` is None where the check refused the slice; ``reasons`` then say why. ``actions`` draws the buttons."""
+    """``prediction`` is None where the check refused, ``reasons`` then say why; ``actions`` draws the buttons."""
     with st.container(key="answer", gap="small"):
         st.header(said.finding(task, prediction), anchor=False)
         if prediction is None:

@@ -31,7 +31,9 @@ def show(figure: go.Figure, alt: str, *, height: int, key: str, top: int = 8) ->
         hoverlabel={"font": {"family": f"{FONT}, sans-serif", "size": 13}},
         dragmode=False,
     )
-    figure.update_xaxes(gridcolor=colours.line, zerolinecolor=colours.line, automargin=True, fixedrange=True, title_font_size=13)
+    figure.update_xaxes(
+        gridcolor=colours.line, zerolinecolor=colours.line, automargin=True, fixedrange=True, title_font_size=13
+    )
     figure.update_yaxes(
         gridcolor=colours.line, zerolinecolor=colours.line, automargin=True, fixedrange=True, title_font_size=13
     )
@@ -70,7 +72,7 @@ def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
     )
-    figure.add_vline(x=prediction.threshold, line={"color": colours.muted, "width": 1, "dash": "dot"})
+    figure.add_vline(x=prediction.threshold, line={"color": colours.muted, "width": 1, "dash": "dot"}, layer="below")
     figure.add_annotation(
         x=prediction.threshold, y=1.0, yref="paper", yanchor="bottom", xanchor="right", showarrow=False,
         text=f"answers from {100 * prediction.threshold:.3g}% on", font={"size": 13, "color": colours.muted},
@@ -79,7 +81,13 @@ def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
     figure.update_yaxes(showgrid=False, ticks="", ticksuffix="  ")
     figure.update_layout(bargap=0.42)
     said = ", ".join(f"{c.name} {percent(shares[c.key])}" for c in task.classes)
-    show(figure, f"Bar chart of the calibrated confidence of each class: {said}.", height=ROW * len(classes) + 36, key=key, top=26)
+    show(
+        figure,
+        f"Bar chart of the calibrated confidence of each class: {said}.",
+        height=ROW * len(classes) + 36,
+        key=key,
+        top=26,
+    )
 
 
 def estimates(rows: Sequence[tuple[str, Estimate, int]], *, colours: Sequence[str], title: str, key: str) -> None:
@@ -118,7 +126,9 @@ def confusion(task: Task, part: PartFigures, *, rates: bool, key: str) -> None:
     names = [task.class_info(c).name for c in part.classes]
     counts = [list(row) for row in part.confusion]
     shares = [[n / max(1, sum(row)) for n in row] for row in counts]
-    written = [[f"{100 * s:.0f}%" for s in row] for row in shares] if rates else [[str(n) for n in row] for row in counts]
+    written = (
+        [[f"{100 * s:.0f}%" for s in row] for row in shares] if rates else [[str(n) for n in row] for row in counts]
+    )
     colours = theme.palette()
     figure = go.Figure(
         go.Heatmap(
@@ -159,7 +169,9 @@ def reliability(points: Sequence[Mapping[str, float]], *, key: str) -> None:
     figure.update_layout(showlegend=False)
     figure.update_xaxes(range=[0, 1.02], tickformat=".0%", title="Mean confidence of the answers in a bin")
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%", title="Share of them that are right")
-    said = "; ".join(f"{p['confidence']:.0%} confident, {p['right']:.0%} right ({p['images']:.0f} images)" for p in points)
+    said = "; ".join(
+        f"{p['confidence']:.0%} confident, {p['right']:.0%} right ({p['images']:.0f} images)" for p in points
+    )
     show(figure, f"Reliability diagram on the test images: {said}.", height=460, key=key)
 
 
@@ -179,15 +191,20 @@ def roc(task: Task, curves: Mapping[str, Mapping[str, Sequence[float]]], *, key:
                 line={"color": info.colour, "width": 2},
                 hovertemplate=f"{info.name}: %{{y:.1%}} found at %{{x:.1%}} false alarms<extra></extra>",
             )  # fmt: skip
-    figure.update_layout(legend={"x": 0.98, "y": 0.05, "xanchor": "right", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"})
+    figure.update_layout(
+        legend={"x": 0.98, "y": 0.05, "xanchor": "right", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
+    )
     figure.update_xaxes(range=[0, 1], tickformat=".0%", title="False alarms among the other classes")
     figure.update_yaxes(range=[0, 1.01], tickformat=".0%", title="Share of the class that is found")
-    show(figure, "Receiver operating characteristic of each class against the others, on the test images.", height=460, key=key)
+    show(
+        figure,
+        "Receiver operating characteristic of each class against the others, on the test images.",
+        height=460,
+        key=key,
+    )
 
 
-def counts_by(
-    periods: Sequence[str], series: Sequence[tuple[str, str, Sequence[int]]], *, what: str, key: str
-) -> None:
+def counts_by(periods: Sequence[str], series: Sequence[tuple[str, str, Sequence[int]]], *, what: str, key: str) -> None:
     """Stacked counts over time; ``series`` are (name, colour, one count a period)."""
     figure = go.Figure(
         [

@@ -35,9 +35,7 @@ class Filled:
         from services.workflow import Details
 
         return Details(
-            patient=PatientCreate(
-                name=self.name, identifier=self.identifier, birth_date=self.birth_date, sex=self.sex
-            ),
+            patient=PatientCreate(name=self.name, identifier=self.identifier, birth_date=self.birth_date, sex=self.sex),
             study_date=self.study_date,
             description=self.description,
             notes=self.notes,
@@ -55,7 +53,11 @@ def ask(image: Slice, button: str, icon: str, *, key: str) -> Filled | None:
         name = st.text_input("Name", hint.name if hint else "", max_chars=200, key=f"name_{key}", autocomplete="off")
         left, right = st.columns(2)
         identifier = left.text_input(
-            "Hospital identifier", hint.identifier if hint else "", max_chars=64, key=f"identifier_{key}", autocomplete="off"
+            "Hospital identifier",
+            hint.identifier if hint else "",
+            max_chars=64,
+            key=f"identifier_{key}",
+            autocomplete="off",
         )
         sex = right.selectbox(
             "Sex",

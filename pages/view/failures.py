@@ -28,11 +28,11 @@ def told() -> Iterator[None]:
         yield
     except FalxError as error:
         show(error)
-    except Exception:  # noqa: BLE001 - the last net before the person; the trace goes to the log under its reference
+    except Exception:
         reference = secrets.token_hex(4)
         log.exception("unexpected error %s", reference)
         st.error(
-            f"Something went wrong that should not have, and nothing was stored. Try again; if it happens again, give an "
-            f"administrator the reference {reference}.",
+            "Something went wrong that should not have. Try again; if it happens again, give an administrator the "
+            f"reference {reference}.",
             icon=":material/report:",
         )

@@ -38,12 +38,12 @@ def open_window() -> None:
 
 def open_page(settings: Settings, actor: Actor | None) -> None:
     """The line above every page: the demo banner, and who is signed in."""
-    with st.container(key="bar", horizontal=True, vertical_alignment="center"):
+    # The run that signs somebody in draws the line twice, and a key may stand once.
+    with st.container(key="bar_in" if actor else "bar_out", horizontal=True, vertical_alignment="center"):
         if settings.demo:
-            with st.container(key="demo", width="content"):
-                st.markdown(f":material/science: {DEMO}")
+            st.markdown(f":material/science: {DEMO}", width="content")
         if actor is not None:
-            with st.container(key="person", horizontal=True, vertical_alignment="center", width="content"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
                 st.markdown(f"{plain(actor.full_name)} · {actor.role.value}")
                 st.button("Sign out", key="sign_out", type="tertiary", icon=":material/logout:", on_click=ask_to_leave)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import streamlit as st
 
 from pages.view.words import plain
+from services.imaging.overlay import to_png
 from services.imaging.phantom import PhantomInfo, as_dicom, draw, phantom
 from services.imaging.slice import Slice
 from services.settings import get_settings
@@ -72,15 +74,12 @@ def _uploader(key: str) -> None:
             st.session_state[_UPLOAD] = Upload(file.getvalue(), file.name)
 
     # No list of types: what a file is shows in its content, and a wrong name deserves a sentence of ours.
-    st.file_uploader(
-        f"PNG, JPEG or DICOM, up to {megabytes} MB", key=widget, on_change=take, max_upload_size=megabytes
-    )
+    st.file_uploader(f"PNG, JPEG or DICOM, up to {megabytes} MB", key=widget, on_change=take, max_upload_size=megabytes)
 
 
-@st.cache_data(max_entries=len(SAMPLES), show_spinner=False)
-def _thumbnail(key: str) -> bytes:
-    from services.imaging.overlay import to_png
-
+@lru_cache(maxsize=len(SAMPLES))
+def thumbnail(key: str) -> bytes:
+    """A small picture of a sample, as PNG; drawn once a process."""
     return to_png(draw(key, size=192))
 
 
@@ -90,11 +89,8 @@ def samples(key: str = "sample") -> None:
         for name in SAMPLES:
             info = phantom(name)
             with st.container(key=f"{key}_{name}", gap=None):
-                st.image(_thumbnail(name), width="stretch", alt=f"{info.title}. {info.description}")
-                st.button(
-                    _short(info), key=f"try_{key}_{name}", help=f"{info.title}. {info.description}",
-                    on_click=_trying(info), width="stretch",
-                )  # fmt: skip
+                st.image(thumbnail(name), width="stretch", alt=f"{info.title}. {info.description}")
+                st.button(_short(info), key=f"try_{key}_{name}", on_click=_trying(info), width="stretch")
 
 
 def _short(info: PhantomInfo) -> str:

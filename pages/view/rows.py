@@ -45,7 +45,6 @@ def _row(study: StudySummary, key: str) -> None:
     report.download_button(
         "PDF", _report(study), f"falx-{study.study_date:%Y%m%d}-{str(study.public_id)[:8]}.pdf", "application/pdf",
         key=f"pdf_{key}_{study.public_id.hex}", type="tertiary", icon=":material/download:", on_click="ignore",
-        help=plain(f"Download the report of {study.patient_name}, {day(study.study_date)}"),
     )  # fmt: skip
 
 

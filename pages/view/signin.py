@@ -154,7 +154,6 @@ def _demo_buttons(accounts: tuple[DemoAccount, ...]) -> None:
             st.button(
                 account.role.value.capitalize(),
                 key=f"role_{account.role.value}",
-                help=f"{account.full_name}: {ROLE_NOTES[account.role.value]}",
                 on_click=_fill,
                 args=(account.username, account.password),
             )

@@ -50,7 +50,7 @@ def _stage(task: Task, key: str) -> str:
     return str(
         st.segmented_control(
             "Stage of preparation", stages, default=UPLOADED, required=True, format_func=STAGES.__getitem__,
-            key=f"stage_{key}",
+            key=f"stage_{key}", wrap=True,
         )
     )  # fmt: skip
 

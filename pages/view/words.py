@@ -15,6 +15,8 @@ from services.tasks import TASKS
 _COLOUR_NAMES = {"#E69F00": "orange", "#56B4E9": "blue", "#CC79A7": "violet", "#7FBF7B": "green"}
 VERDICTS = {Verdict.ANSWERED: "answered", Verdict.UNCERTAIN: "uncertain: refer", Verdict.REFUSED: "refused"}
 DASH = "–"
+# A dash at which no line breaks.
+_TO = "\u2060–\u2060"
 
 
 def plain(text: str) -> str:
@@ -46,8 +48,8 @@ def interval(figure: Estimate | None, *, share: bool = True) -> str:
     if figure is None:
         return DASH
     if share:
-        return f"{percent(figure.value)} ({100 * figure.low:.1f}–{100 * figure.high:.1f})"
-    return f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})"
+        return f"{percent(figure.value)} ({100 * figure.low:.1f}{_TO}{100 * figure.high:.1f})"
+    return f"{figure.value:.3f} ({figure.low:.3f}{_TO}{figure.high:.3f})"
 
 
 def class_name(task: str, label: str) -> str:
