@@ -139,7 +139,7 @@ def write(engine: Engine, work: Callable[[Session], T]) -> T:
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))
                 continue
             if committing:
-                log.error("commit failed: %s", error)
+                log.error("commit failed: %s", _without_values(error))
                 raise Unavailable(
                     "The database failed at the last moment, so it is not certain whether this was stored. Look "
                     "whether it is there before you try again."
@@ -163,9 +163,15 @@ def key_of(row: SQLModel) -> int:
     return key
 
 
+def _without_values(error: SQLAlchemyError) -> str:
+    # MariaDB's texts quote the value they refuse, which may be somebody's hospital identifier; its numbers do not.
+    reason = error.orig.args[0] if isinstance(error, DBAPIError) and error.orig and error.orig.args else ""
+    return f"{type(error).__name__} {reason}"
+
+
 def as_sentence(error: SQLAlchemyError) -> RecordsError:
     """The RecordsError for a database error; the cause goes to the log, without any value."""
-    log.error("database error: %s", error)
+    log.error("database error: %s", _without_values(error))
     # A StatementError that is no DBAPIError never reached the database: the value was refused on the way.
     unfit = isinstance(error, StatementError) and not isinstance(error, DBAPIError)
     if unfit or isinstance(error, IntegrityError | DataError):
@@ -173,6 +179,6 @@ def as_sentence(error: SQLAlchemyError) -> RecordsError:
             "The database refused this record because it contradicts another or does not fit. Check what you entered."
         )
     return Unavailable(
-        "The database cannot be used at the moment, and nothing was stored. Try again in a minute; if it stays like "
+        "The database cannot be used at the moment, and nothing was changed. Try again in a minute; if it stays like "
         "this, ask an administrator to run “python -m services.records check”."
     )

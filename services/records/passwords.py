@@ -33,9 +33,9 @@ def is_password(stored: str | None, password: str) -> bool:
     Where there is no ``stored`` hash, or nothing that could be a password, a dummy's hash is verified all the same: the
     answer then takes as long as for a known user with a wrong password, and tells nobody which names exist.
     """
-    plain = _normal(password)
+    plain, dummy = _normal(password), _dummy()
     if stored is None or plain is None or len(plain) > LONGEST:
-        _verifies(_dummy(), "")
+        _verifies(dummy, "")
         return False
     return _verifies(stored, plain)
 

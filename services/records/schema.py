@@ -8,10 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.errors import Unavailable
+from services.errors import SettingsError, Unavailable
 from services.records.database import as_sentence, make_engine
 
 SECONDS_TO_WAIT = 60
@@ -41,7 +42,8 @@ def migrate(address: str, revision: str = "head") -> None:
     """Upgrade or downgrade the database at ``address`` (a SQLAlchemy address) to ``revision``.
 
     Two processes that start at once take turns. On SQLite a failed migration leaves the database as it was; MariaDB
-    commits each statement of a migration by itself. Raises SettingsError for an unusable address, else Unavailable.
+    commits each statement of a migration by itself. Raises SettingsError for an unusable address or
+    an unknown revision, Unavailable otherwise.
     """
     engine = make_engine(address, for_migrations=True)
     try:
@@ -56,6 +58,11 @@ def migrate(address: str, revision: str = "head") -> None:
                 _check_references(connection)
     except SQLAlchemyError as error:
         raise as_sentence(error) from error
+    except CommandError as error:
+        raise SettingsError(
+            "The database was made by another version of Falx, which this one cannot migrate. Start that version, or "
+            "name another database with DATABASE_URL."
+        ) from error
     finally:
         engine.dispose()
 

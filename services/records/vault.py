@@ -168,7 +168,7 @@ def _disk(done: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise Unavailable(
-            f"The file store cannot be {done} ({error.strerror or 'input/output error'}), and nothing was stored. Ask "
+            f"The file store cannot be {done} ({error.strerror or 'input/output error'}), and nothing was changed. Ask "
             "an administrator to look at its free space and permissions."
         ) from error
 

@@ -104,6 +104,16 @@ def test_two_processes_migrate_at_once(empty_database):
     assert differences(empty_database) == []
 
 
+def test_a_database_of_a_newer_version_is_a_sentence(empty_database):
+    migrate(empty_database)
+    engine = make_engine(empty_database)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(SettingsError, match="another version of Falx"):
+        migrate(empty_database)
+
+
 def test_mariadb_keeps_any_script_and_microseconds_whatever_the_server_is_set_to(new_mariadb):
     address = new_mariadb()
     migrate(address)
