@@ -28,7 +28,9 @@ def train(
     data: Data,
     task: Annotated[str, typer.Option(help="Key of the task.")] = "brain_tumor_type",
     model: Annotated[str, typer.Option(help="efficientnet, resnet50 or vgg16.")] = "efficientnet",
-    weights: Annotated[str, typer.Option(help="imagenet (downloads), none, or a file.")] = "imagenet",
+    weights: Annotated[
+        str, typer.Option(help="imagenet (downloads), none, a file, or an earlier run's folder.")
+    ] = "imagenet",
     run: Run = RUN,
     cache: Cache = CACHE,
     passes: Annotated[int, typer.Option(help="Passes over the drawn images.", min=1)] = 14,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from training.style import restyle
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+Batch = tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,16 @@ class Draws:
     """What batches are drawn from.
 
     ``images`` uint8 (n, side, side), ``labels`` float32 (n, classes) of allowed classes, ``weights`` float64 (n,) that
-    sum to 1.
+    sum to 1. ``outlines`` uint8 (n, side, side) with 255 inside a tumour, ``known`` bool (n,) where they mean anything,
+    ``cells`` the side of the map that outlines are averaged to.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.float32]
     weights: NDArray[np.float64]
+    outlines: NDArray[np.uint8]
+    known: NDArray[np.bool_]
+    cells: int
     batch: int
     steps: int
     seed: int
@@ -52,20 +56,27 @@ class Draws:
 
 
 def styled_batch(draws: Draws, epoch: int, step: int, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The chosen images restyled: uint8 (batch, side, side, 1)."""
+    """The chosen images restyled, with their outlines behind them: uint8 (batch, side, side, 2)."""
     rng = np.random.default_rng((draws.seed, epoch, step, 1))
-    return np.stack([restyle(draws.images[index], rng) for index in chosen])[..., None]
+    return np.stack([np.stack([restyle(draws.images[i], rng), draws.outlines[i]], axis=-1) for i in chosen])
 
 
 def numpy_batches(draws: Draws, geometry: Geometry, first_epoch: int = 0) -> Iterator[Batch]:
-    """Endless batches: images float32 (batch, side, side, 1) in 0..1 and their labels."""
-    epoch = first_epoch
+    """Endless batches: images float32 (batch, side, side, 1) in 0..1, and what is to be learnt of them.
+
+    That is ``logits``, the allowed classes (batch, classes), and ``outline``, the share of each cell inside a tumour
+    (batch, cells, cells, 1), -1 where unknown.
+    """
+    epoch, side = first_epoch, draws.images.shape[1]
     while True:
         for step, chosen in enumerate(draws.indices(epoch)):
             rng = np.random.default_rng((draws.seed, epoch, step, 2))
             styled = styled_batch(draws, epoch, step, chosen)
-            moved = np.stack([_move(image[..., 0], geometry, rng) for image in styled])
-            yield moved[..., None].astype(np.float32) / np.float32(255), draws.labels[chosen]
+            moved = np.stack([_move(image, geometry, rng) for image in styled]).astype(np.float32) / np.float32(255)
+            cut = (len(chosen), draws.cells, side // draws.cells, draws.cells, side // draws.cells)
+            shares = moved[..., 1].reshape(cut).mean(axis=(2, 4))[..., None]
+            shares[~draws.known[chosen]] = -1
+            yield moved[..., :1], {"logits": draws.labels[chosen], "outline": shares}
         epoch += 1
 
 
@@ -91,18 +102,23 @@ def keras_cv_batches(draws: Draws, geometry: Geometry, first_epoch: int = 0) -> 
         keras_cv.layers.RandomTranslation(geometry.shift, geometry.shift, fill_mode="constant", seed=draws.seed + 3),
     ]
     side, classes = draws.images.shape[1], draws.labels.shape[1]
+    types = [tf.uint8, tf.float32, tf.bool]
 
-    def styled(number: Any) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def styled(number: Any) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
         epoch, step = divmod(int(number), draws.steps)
         chosen = draws.indices(epoch)[step]
-        return styled_batch(draws, epoch, step, chosen), draws.labels[chosen]
+        return styled_batch(draws, epoch, step, chosen), draws.labels[chosen], draws.known[chosen]
 
     def batch(number: Any) -> tuple[Any, Any]:
-        images, labels = tf.numpy_function(styled, [number], [tf.uint8, tf.float32], stateful=False)
-        moved = tf.cast(tf.ensure_shape(images, (draws.batch, side, side, 1)), tf.float32)
+        images, labels, known = tf.numpy_function(styled, [number], types, stateful=False)
+        moved = tf.cast(tf.ensure_shape(images, (draws.batch, side, side, 2)), tf.float32)
         for layer in layers:
             moved = layer(moved, training=True)
-        return tf.clip_by_value(moved / 255.0, 0.0, 1.0), tf.ensure_shape(labels, (draws.batch, classes))
+        moved = tf.clip_by_value(moved / 255.0, 0.0, 1.0)
+        shares = tf.nn.avg_pool2d(moved[..., 1:], side // draws.cells, side // draws.cells, "VALID")
+        known = tf.reshape(tf.ensure_shape(known, (draws.batch,)), (draws.batch, 1, 1, 1))
+        outlines = tf.where(known, shares, -1.0)
+        return moved[..., :1], {"logits": tf.ensure_shape(labels, (draws.batch, classes)), "outline": outlines}
 
     # Not from_generator: in TensorFlow 2.21 it lowers glibc's trim threshold, and each step pays for it in the kernel.
     numbers = tf.data.Dataset.range(first_epoch * draws.steps, np.iinfo(np.int64).max)

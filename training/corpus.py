@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from services.errors import FalxError
 from services.imaging.decode import decode
-from services.imaging.prepare import prepare
+from services.imaging.prepare import prepare, to_square
+from services.imaging.slice import FloatImage
 from services.tasks.task import Task
 
 TEST_FOLD, VAL_FOLD = "5", "4"
@@ -120,20 +121,45 @@ def data_hash(samples: Sequence[Sample]) -> str:
 
 
 def load_images(samples: Sequence[Sample], task: Task, cache: Path | None = None) -> NDArray[np.uint8]:
-    """The samples decoded and prepared by the serving code: uint8 (samples, size, size).
+    """The samples decoded and prepared by the serving code: uint8 (samples, size, size)."""
 
-    ``cache`` is a folder; a file there is named by the data and the preparation's settings, so it is never stale.
-    """
-    key = hashlib.sha256(f"{data_hash(samples)}{task.preparation}".encode()).hexdigest()[:24]
+    def image(sample: Sample) -> FloatImage:
+        return prepare(decode(sample.path.read_bytes()).pixels, task.preparation).pixels
+
+    return _load(samples, task, cache, "images", image)
+
+
+def load_outlines(samples: Sequence[Sample], task: Task, cache: Path | None = None) -> NDArray[np.uint8]:
+    """The tumours' outlines where the prepared images show them: uint8 (samples, size, size), 255 inside; 0 without."""
+
+    def outline(sample: Sample) -> FloatImage:
+        if sample.mask is None:
+            return np.zeros((task.preparation.size,) * 2, np.float32)
+        placement = prepare(decode(sample.path.read_bytes()).pixels, task.preparation).placement
+        return to_square(decode(sample.mask.read_bytes()).pixels, placement)
+
+    return _load(samples, task, cache, "outlines", outline)
+
+
+def outline_known(samples: Sequence[Sample], task: Task) -> NDArray[np.bool_]:
+    """(samples,) True where an outline was drawn, or where there is no tumour to draw."""
+    positive = {key for key, classes in task.labels.items() if task.class_info(classes[0]).positive}
+    return np.array([s.mask is not None or s.label not in positive for s in samples])
+
+
+def _load(
+    samples: Sequence[Sample], task: Task, cache: Path | None, what: str, make: Callable[[Sample], FloatImage]
+) -> NDArray[np.uint8]:
+    """``cache`` is a folder; a file there is named by the data and the preparation's settings, so it is never stale."""
+    key = hashlib.sha256(f"{what}{data_hash(samples)}{task.preparation}".encode()).hexdigest()[:24]
     stored = cache / f"{key}.npy" if cache else None
     if stored and stored.exists():
         loaded: NDArray[np.uint8] = np.load(stored)
         return loaded
     size = task.preparation.size
     images = np.empty((len(samples), size, size), np.uint8)
-    for index, sample in enumerate(tqdm(samples, desc="preparing", unit="image")):
-        prepared = prepare(decode(sample.path.read_bytes()).pixels, task.preparation)
-        images[index] = np.round(prepared.pixels * 255).astype(np.uint8)
+    for index, sample in enumerate(tqdm(samples, desc=f"preparing {what}", unit="image")):
+        images[index] = np.round(make(sample) * 255).astype(np.uint8)
     if stored:
         stored.parent.mkdir(parents=True, exist_ok=True)
         partial = stored.with_suffix(".partial.npy")

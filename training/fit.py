@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -15,10 +16,20 @@ from numpy.typing import NDArray
 from services.inference.networks import build, get_network, load_starting_weights
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
-from training.corpus import allowed_classes, load_images, read_corpora, sampling_weights
-from training.losses import PartialLabelLoss
+from training.corpus import (
+    allowed_classes,
+    load_images,
+    load_outlines,
+    outline_known,
+    read_corpora,
+    sampling_weights,
+)
+from training.losses import OutlineLoss, PartialLabelLoss
 
 BEST, HEAD, SETTINGS, HISTORY = "best.weights.h5", "head.weights.h5", "run.json", "history.csv"
+WATCHED = "val_logits_loss"
+# Outlines fill a few hundredths of a slice.
+OUTLINE_PRIOR = keras.initializers.Constant(-3.0)
 HEAD_EPOCH = 100_000  # far from the passes of the main phase, so that its draws differ
 
 
@@ -28,7 +39,9 @@ class RunSettings:
 
     ``passes`` of ``draws`` images each; ``rate`` is AdamW's peak learning rate after ``warm_up`` passes, then cosine to
     0; ``patience`` passes without a lower val loss end the run; ``val_share`` of the val groups are kept for validation
-    and calibration, the rest joins the training part; ``ema`` is the momentum of the averaged weights that are kept.
+    and calibration, the rest joins the training part; ``outline_weight`` is the share of the loss for finding the
+    tumour's outline, which is learnt beside the class and not shipped; ``ema`` is the momentum of the averaged weights
+    that are kept.
     """
 
     task: str
@@ -42,8 +55,9 @@ class RunSettings:
     head_rate: float = 2e-3
     head_passes: int = 1
     warm_up: float = 0.5
-    weight_decay: float = 1e-4
+    weight_decay: float = 0.02
     smoothing: float = 0.03
+    outline_weight: float = 0.5
     dropout: float = 0.3
     ema: float = 0.99
     patience: int = 6
@@ -77,25 +91,62 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
     samples = read_corpora([Path(folder) for folder in settings.data], task, val_share=settings.val_share)
     train = [sample for sample in samples if sample.part == "train"]
     val = [sample for sample in samples if sample.part == "val"]
-    draws = Draws(
-        load_images(train, task, cache),
-        allowed_classes(train, task),
-        sampling_weights(train),
-        settings.batch,
-        settings.steps,
-        settings.seed,
-    )
-    val_images, val_labels = load_images(val, task, cache), allowed_classes(val, task)
     with _all_devices():
         model = build(settings.network, len(task.classes), size=task.preparation.size, dropout=settings.dropout)
-        if not (resume and (run / HEAD).exists()):
-            load_starting_weights(model, settings.network, settings.weights)
-            _fit_head(model, settings, draws)
-            model.save_weights(run / HEAD)
+        learner = with_outline(model, settings.network)
+        draws = Draws(
+            images=load_images(train, task, cache),
+            labels=allowed_classes(train, task),
+            weights=sampling_weights(train),
+            outlines=load_outlines(train, task, cache),
+            known=outline_known(train, task),
+            cells=int(learner.output["outline"].shape[1]),
+            batch=settings.batch,
+            steps=settings.steps,
+            seed=settings.seed,
+        )
+        if resume and (run / HEAD).exists():
+            learner.load_weights(run / HEAD)
         else:
-            model.load_weights(run / HEAD)
-        _fit_all(model, settings, draws, (as_input(val_images), val_labels), run, resume=resume)
+            _start(model, settings)
+            _fit_heads(learner, settings, draws)
+            learner.save_weights(run / HEAD)
+        images = as_input(load_images(val, task, cache))
+        seen = {"logits": allowed_classes(val, task), "outline": np.full((len(val), draws.cells, draws.cells, 1), -1.0)}
+        _fit_all(learner, model, settings, draws, (images, seen), run, resume=resume)
     return run / BEST
+
+
+def with_outline(model: keras.Model, network: str) -> keras.Model:
+    """``model`` with a second output, the logits of a map of the tumour's outline, for training only.
+
+    Where the tumour is makes the features of the layer that explains the answer truer, and so the answer.
+    """
+    known = get_network(network)
+    fine, top = model.get_layer(known.outline_layer).output, model.get_layer(known.heat_layer).output
+    top = keras.layers.Conv2D(64, 1, activation="relu", name="outline_top")(top)
+    factor = fine.shape[1] // top.shape[1]
+    if factor > 1:
+        top = keras.layers.UpSampling2D(factor, interpolation="bilinear", name="outline_larger")(top)
+    both = keras.layers.Concatenate(name="outline_both")([fine, top])
+    both = keras.layers.Conv2D(64, 3, padding="same", activation="relu", name="outline_mix")(both)
+    outline = keras.layers.Conv2D(1, 1, bias_initializer=OUTLINE_PRIOR, dtype="float32", name="outline")(both)
+    return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": outline})
+
+
+def starting_weights(settings: RunSettings) -> str:
+    """The file, "imagenet" or "none" that the run began with, also where it went on from other runs."""
+    while Path(settings.weights).is_dir():
+        settings = read_settings(Path(settings.weights))
+    return settings.weights
+
+
+def _start(model: keras.Model, settings: RunSettings) -> None:
+    earlier = Path(settings.weights)
+    if earlier.is_dir():
+        model.load_weights(earlier / BEST)
+    else:
+        load_starting_weights(model, settings.network, settings.weights)
 
 
 def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -103,12 +154,20 @@ def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return images[..., None].astype(np.float32) / np.float32(255)
 
 
-def _fit_head(model: keras.Model, settings: RunSettings, draws: Draws) -> None:
-    """The linear layer alone, on features of the starting weights."""
-    for layer in model.layers:
-        layer.trainable = layer.name == "logits"
-    model.compile(keras.optimizers.AdamW(settings.head_rate), PartialLabelLoss(settings.smoothing))
-    model.fit(
+def _compile(learner: keras.Model, optimizer: keras.optimizers.Optimizer, settings: RunSettings) -> None:
+    learner.compile(
+        optimizer,
+        {"logits": PartialLabelLoss(settings.smoothing), "outline": OutlineLoss()},
+        loss_weights={"logits": 1.0, "outline": settings.outline_weight},
+    )
+
+
+def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> None:
+    """The two last parts alone, on features of the starting weights."""
+    for layer in learner.layers:
+        layer.trainable = layer.name == "logits" or layer.name.startswith("outline")
+    _compile(learner, keras.optimizers.AdamW(settings.head_rate), settings)
+    learner.fit(
         _batches(draws, first_epoch=HEAD_EPOCH),
         epochs=settings.head_passes,
         steps_per_epoch=settings.steps,
@@ -117,11 +176,33 @@ def _fit_head(model: keras.Model, settings: RunSettings, draws: Draws) -> None:
     )
 
 
+class KeepBest(keras.callbacks.Callback):
+    """Saves the shipped part of the learner whenever val's loss for the class is the lowest so far."""
+
+    def __init__(self, model: keras.Model, path: Path, best: float) -> None:
+        super().__init__()
+        self.shipped, self.path, self.best = model, path, best
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Called with the averaged weights in place."""
+        loss = (logs or {}).get(WATCHED, float("inf"))
+        if loss < self.best:
+            self.best = loss
+            self.shipped.save_weights(self.path)
+
+
 def _fit_all(
-    model: keras.Model, settings: RunSettings, draws: Draws, val: tuple[Any, Any], run: Path, *, resume: bool
+    learner: keras.Model,
+    model: keras.Model,
+    settings: RunSettings,
+    draws: Draws,
+    val: tuple[Any, Any],
+    run: Path,
+    *,
+    resume: bool,
 ) -> None:
     adapts = get_network(settings.network).adapt_normalisation
-    for layer in model.layers:
+    for layer in learner.layers:
         layer.trainable = adapts or not isinstance(layer, keras.layers.BatchNormalization)
     total, warm_up = settings.passes * settings.steps, int(settings.warm_up * settings.steps)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -130,7 +211,7 @@ def _fit_all(
     optimizer = keras.optimizers.AdamW(
         schedule, weight_decay=settings.weight_decay, use_ema=True, ema_momentum=settings.ema, clipnorm=1.0
     )
-    model.compile(optimizer, PartialLabelLoss(settings.smoothing))
+    _compile(learner, optimizer, settings)
     backup = run / "backup"
     if not resume and backup.exists():
         for stale in backup.iterdir():
@@ -138,20 +219,14 @@ def _fit_all(
     callbacks = [
         keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
         keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
-        keras.callbacks.ModelCheckpoint(
-            str(run / BEST),
-            monitor="val_loss",
-            save_best_only=True,
-            save_weights_only=True,
-            initial_value_threshold=_best_so_far(run, resume),
-        ),
+        KeepBest(model, run / BEST, _best_so_far(run) if resume else float("inf")),
         keras.callbacks.CSVLogger(str(run / HISTORY), append=resume),
-        keras.callbacks.EarlyStopping("val_loss", patience=settings.patience),
+        keras.callbacks.EarlyStopping(WATCHED, mode="min", patience=settings.patience),
     ]
     if keras.backend.backend() == "tensorflow":
         callbacks.append(keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False))
     done = _passes_done(run) if resume else 0
-    model.fit(
+    learner.fit(
         _batches(draws, first_epoch=done),
         epochs=settings.passes,
         steps_per_epoch=settings.steps,
@@ -173,11 +248,11 @@ def _passes_done(run: Path) -> int:
     return max(0, len(history.read_text(encoding="utf-8").splitlines()) - 1) if history.exists() else 0
 
 
-def _best_so_far(run: Path, resume: bool) -> float | None:
-    if not (resume and (run / HISTORY).exists()):
-        return None
-    lines = [line.split(",") for line in (run / HISTORY).read_text(encoding="utf-8").splitlines()]
-    return min((float(line[lines[0].index("val_loss")]) for line in lines[1:]), default=None)
+def _best_so_far(run: Path) -> float:
+    if not (run / HISTORY).exists():
+        return float("inf")
+    with (run / HISTORY).open(encoding="utf-8", newline="") as lines:
+        return min((float(row[WATCHED]) for row in csv.DictReader(lines)), default=float("inf"))
 
 
 def _verbosity() -> int:

@@ -27,7 +27,7 @@ from services.tasks.task import Task
 from training.calibrate import Calibration
 from training.corpus import Sample, data_hash
 from training.evaluate import Evaluation, logits_of
-from training.fit import RunSettings
+from training.fit import RunSettings, read_settings, starting_weights
 from training.sources import INTENDED_USE, LICENCES, LIMITS, RESEARCH_ONLY, UNKNOWN_TERMS, WEIGHT_TERMS
 
 LIBRARIES = ("tensorflow-cpu", "keras", "keras-cv", "numpy", "opencv-python-headless", "scikit-learn")
@@ -62,7 +62,7 @@ def register(
     np.savez_compressed(partial / SELF_TEST, squares=squares)
     (partial / EVALUATION).write_text(evaluation.model_dump_json(indent=1) + "\n", encoding="utf-8")
     expected = probabilities(logits_of(model, squares, flips=flips), calibration.temperature)
-    origin = Path(settings.weights).name
+    origin = Path(starting_weights(settings)).name
     card = Card(
         task=task.key,
         network=network.key,
@@ -156,7 +156,8 @@ def _words(estimate: Estimate | None) -> str:
 def _hyperparameters(settings: RunSettings) -> dict[str, object]:
     kept = asdict(settings)
     kept["data"] = [Path(folder).name for folder in settings.data]
-    kept["weights"] = Path(settings.weights).name
+    earlier = Path(settings.weights)
+    kept["weights"] = _hyperparameters(read_settings(earlier)) if earlier.is_dir() else earlier.name
     return kept
 
 

@@ -67,12 +67,7 @@ def prepare(pixels: FloatImage, settings: PreparationSettings, *, keep_stages: b
     quiet = DENOISERS[settings.denoise](head)
     even = _normalise(quiet, settings.percentiles)
     inner = _fit(box, settings.size)
-    square = np.zeros((settings.size, settings.size), np.float32)
-    target = square[inner.top : inner.top + inner.height, inner.left : inner.left + inner.width]
-    shrinks = inner.height < box.height
-    target[:] = cv2.resize(
-        even, (inner.width, inner.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    square = _resize_into(even, inner, settings.size)
     square = np.round(square * 255).astype(np.float32) / np.float32(255)
     stages: tuple[tuple[str, FloatImage], ...] = ()
     if keep_stages:
@@ -121,6 +116,13 @@ def find_head(pixels: FloatImage, margin: float) -> Box:
     return Box(first_row, first_column, last_row - first_row, last_column - first_column)
 
 
+def to_square(pixels: FloatImage, placement: Placement) -> FloatImage:
+    """Carry a map over the slice, float32 of ``placement.slice_shape``, to where its pixels went in the square."""
+    box = placement.box
+    part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
+    return _resize_into(part, placement.inner, placement.size)
+
+
 def to_slice(square: FloatImage, placement: Placement) -> FloatImage:
     """Carry a map over the prepared square, float32 (any side, same side), back into the slice's own coordinates.
 
@@ -142,6 +144,15 @@ def _fit(box: Box, size: int) -> Box:
     scale = size / max(box.height, box.width)
     height, width = max(1, round(box.height * scale)), max(1, round(box.width * scale))
     return Box((size - height) // 2, (size - width) // 2, height, width)
+
+
+def _resize_into(part: FloatImage, inner: Box, size: int) -> FloatImage:
+    square = np.zeros((size, size), np.float32)
+    way = cv2.INTER_AREA if inner.height < part.shape[0] else cv2.INTER_LINEAR
+    square[inner.top : inner.top + inner.height, inner.left : inner.left + inner.width] = cv2.resize(
+        part, (inner.width, inner.height), interpolation=way
+    )
+    return square
 
 
 def _normalise(pixels: FloatImage, percentiles: tuple[float, float]) -> FloatImage:

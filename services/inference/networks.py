@@ -26,7 +26,8 @@ class Network:
 
     ``backbone`` builds it without its top on a symbolic colour image (batch, size, size, 3); ``scale`` and ``offset``
     map grey 0..1 to what the starting weights expect, channel by channel (x * scale + offset); ``heat_layer`` is
-    the layer whose feature maps explain an answer; ``adapt_normalisation`` says whether batch normalisation learns.
+    the layer whose feature maps explain an answer, ``outline_layer`` the finer one from which outlines are learnt;
+    ``adapt_normalisation`` says whether batch normalisation learns.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Network:
     scale: tuple[float, float, float]
     offset: tuple[float, float, float]
     heat_layer: str
+    outline_layer: str
     adapt_normalisation: bool
 
 
@@ -65,9 +67,27 @@ _STANDARD_OFFSET = (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225)
 NETWORKS: dict[str, Network] = {
     network.key: network
     for network in (
-        Network("efficientnet", "EfficientNetV2B0", _efficientnet, (255.0,) * 3, (0.0,) * 3, "top_activation", False),
-        Network("resnet50", "ResNet50", _resnet50, _STANDARD_SCALE, _STANDARD_OFFSET, "conv5_block3_out", True),
-        Network("vgg16", "VGG16", _vgg16, _STANDARD_SCALE, _STANDARD_OFFSET, "block5_conv3", True),
+        Network(
+            "efficientnet",
+            "EfficientNetV2B0",
+            _efficientnet,
+            (255.0,) * 3,
+            (0.0,) * 3,
+            "top_activation",
+            "block5e_add",
+            False,
+        ),
+        Network(
+            "resnet50",
+            "ResNet50",
+            _resnet50,
+            _STANDARD_SCALE,
+            _STANDARD_OFFSET,
+            "conv5_block3_out",
+            "conv4_block6_out",
+            True,
+        ),
+        Network("vgg16", "VGG16", _vgg16, _STANDARD_SCALE, _STANDARD_OFFSET, "block5_conv3", "block5_conv3", True),
     )
 }
 

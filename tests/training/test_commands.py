@@ -64,7 +64,7 @@ def test_a_cut_run_goes_on_where_it_was(run):
     with (run / "history.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     assert [row["epoch"] for row in rows] == ["0", "1"]
-    assert all(np.isfinite(float(row["val_loss"])) for row in rows)
+    assert all(np.isfinite(float(row["val_logits_loss"])) for row in rows)
     assert (run / "best.weights.h5").exists()
     assert list((run / "tensorboard").rglob("events*"))
 

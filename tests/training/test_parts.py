@@ -10,7 +10,7 @@ import pytest
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
 from training.corpus import CorpusError, allowed_classes, read_corpora, sampling_weights
-from training.losses import PartialLabelLoss
+from training.losses import OutlineLoss, PartialLabelLoss
 from training.style import STYLES, restyle
 
 TASK = get_task("brain_tumor_type")
@@ -27,6 +27,18 @@ def test_smoothing_mixes_in_the_mean_of_all_classes():
     logits = np.log(np.array([[0.1, 0.2, 0.3, 0.4]], np.float32))
     loss = float(np.asarray(PartialLabelLoss(0.2).call(np.array([[0, 0, 0, 1]], np.float32), logits))[0])
     assert loss == pytest.approx(-0.8 * np.log(0.4) - 0.2 * np.mean(np.log([0.1, 0.2, 0.3, 0.4])), rel=1e-5)
+
+
+def test_outline_loss_by_hand():
+    share = np.zeros((3, 2, 2, 1), np.float32)
+    share[0, 0, 0] = 1
+    share[2] = -1
+    logits = np.zeros((3, 2, 2, 1), np.float32)
+    loss = np.asarray(OutlineLoss().call(share, logits))
+    overlap = (2 * 0.5 + 1) / (2 + 1 + 1)
+    assert loss == pytest.approx([np.log(2) + 1 - overlap, np.log(2), 0], rel=1e-5)
+    better = np.where(share > 0, 8, -8).astype(np.float32)
+    assert np.asarray(OutlineLoss().call(share, better))[0] < 0.1 * loss[0]
 
 
 def write_manifest(folder, rows, head="file,label,source,sequence,fold,group"):
@@ -89,24 +101,35 @@ def draws() -> Draws:
     images = np.zeros((6, 64, 64), np.uint8)
     images[:, 20:44, 16:40] = np.arange(40, 250, 38, dtype=np.uint8)[:6, None, None]
     labels = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]]
-    return Draws(images, labels, np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]), batch=8, steps=3, seed=5)
+    outlines = np.where(images > 0, 255, 0).astype(np.uint8)
+    known = np.array([True, False, True, True, True, True])
+    weights = np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
+    return Draws(images, labels, weights, outlines, known, cells=8, batch=8, steps=3, seed=5)
 
 
 @pytest.mark.parametrize("path", [numpy_batches, keras_cv_batches])
 def test_both_input_paths_give_batches_of_the_same_kind(draws, path):
     batches = iter(path(draws, Geometry()))
     seen = [next(batches) for _ in range(4)]
-    for images, labels in seen:
-        images, labels = np.asarray(images), np.asarray(labels)
+    for images, learnt in seen:
+        images, labels, outline = np.asarray(images), np.asarray(learnt["logits"]), np.asarray(learnt["outline"])
         assert images.shape == (8, 64, 64, 1)
         assert images.dtype == np.float32
         assert images.min() >= 0
         assert images.max() <= 1
         assert images.std() > 0.02
         assert labels.shape == (8, 4)
+        assert outline.shape == (8, 8, 8, 1)
+        for image, shares, label in zip(images, outline, labels, strict=True):
+            if label[1] and shares.max() == -1:
+                continue
+            inside = image.reshape(8, 8, 8, 8).mean(axis=(1, 3)) > 0.03
+            assert np.logical_and(inside, shares[..., 0] > 0.05).sum() >= 0.6 * inside.sum()
     assert not np.array_equal(np.asarray(seen[0][0]), np.asarray(seen[3][0]))
     again = next(iter(path(draws, Geometry())))
-    assert np.array_equal(np.asarray(again[1]), np.asarray(seen[0][1]))
+    assert np.array_equal(np.asarray(again[1]["logits"]), np.asarray(seen[0][1]["logits"]))
+    unknown = [np.asarray(learnt["outline"])[np.asarray(learnt["logits"])[:, 1] > 0] for _, learnt in seen]
+    assert any((shares == -1).all(axis=(1, 2, 3)).any() for shares in unknown)
 
 
 def test_draws_follow_weights_and_differ_between_epochs(draws):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from services.errors import NotPreparable
-from services.imaging.prepare import find_head, prepare, to_slice
+from services.imaging.prepare import find_head, prepare, to_slice, to_square
 from services.tasks import get_task
 
 SETTINGS = get_task("brain_tumor_type").preparation
@@ -116,3 +116,15 @@ def test_a_coarse_map_peaks_where_it_should():
     expected_column = box.left + (5.5 / 7 * 224 - inner.left) / inner.width * box.width
     assert abs(row - expected_row) < 8
     assert abs(column - expected_column) < 8
+
+
+def test_a_map_over_the_slice_goes_where_its_pixels_went():
+    image = head(333, 500, (160, 290), (120, 110))
+    image[100:112, 330:342] = 1.0
+    prepared = prepare(image, SETTINGS)
+    marked = np.zeros_like(image)
+    marked[100:112, 330:342] = 1
+    square = to_square(marked, prepared.placement)
+    assert square.shape == prepared.pixels.shape
+    assert prepared.pixels[square > 0.99].min() > 0.9
+    assert np.abs(to_slice(square, prepared.placement) - marked).mean() < 0.002
