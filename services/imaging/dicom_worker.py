@@ -179,7 +179,11 @@ def _bound_memory(limits: Limits) -> None:
     """Set the ceiling of this process: room for the file twice and for a decoder's planes of the largest frame."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     ceiling = _BASE_MEMORY + 2 * limits.max_bytes + 24 * limits.max_pixels
-    resource.setrlimit(resource.RLIMIT_AS, (ceiling if hard == resource.RLIM_INFINITY else min(ceiling, hard), hard))
+    # Some systems know no such limit; the bounds on size and time still hold there.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(
+            resource.RLIMIT_AS, (ceiling if hard == resource.RLIM_INFINITY else min(ceiling, hard), hard)
+        )
 
 
 def _serve(connection: Connection) -> None:
