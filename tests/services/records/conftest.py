@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 import shutil
 import socket
 import subprocess
@@ -31,15 +31,22 @@ from services.tasks import get_task
 PASSWORD = "a passphrase for tests"
 
 
+def programs() -> tuple[str | None, str | None]:
+    """Where MariaDB's installer and server are; Debian keeps the server off an ordinary account's path."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"])
+    return shutil.which("mariadb-install-db", path=path), shutil.which("mariadbd", path=path)
+
+
 def run_server(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     """A MariaDB server over an empty data folder; its process and port."""
-    user = getpass.getuser()
-    install, server = shutil.which("mariadb-install-db"), shutil.which("mariadbd")
+    install, server = programs()
     assert install
     assert server
+    # The server runs as whoever runs the tests; as root it has to be told that this is meant.
+    account = ["--user=root"] if os.geteuid() == 0 else []
     subprocess.run(
-        [install, "--no-defaults", f"--datadir={folder}/data", f"--user={user}", "--skip-test-db",
-        "--auth-root-authentication-method=normal", "--skip-name-resolve"],
+        [install, "--no-defaults", f"--datadir={folder}/data", *account, "--skip-test-db",
+         "--auth-root-authentication-method=normal", "--skip-name-resolve"],
         check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     with socket.socket() as probe:
@@ -47,7 +54,7 @@ def run_server(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
         port = int(probe.getsockname()[1])
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [server, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", f"--user={user}",
+            [server, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", *account,
              f"--pid-file={folder}/pid", "--bind-address=127.0.0.1", f"--port={port}", "--skip-name-resolve",
              "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--max-connections=200",
              # As unhelpful as a hospital's server may be.
@@ -60,7 +67,7 @@ def run_server(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[int]:
     """Port of a running MariaDB server, stopped and removed after the tests."""
-    if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
+    if not all(programs()):
         pytest.skip("MariaDB is not installed (Debian: apt-get install mariadb-server)")
     # The path of a socket must be short.
     folder = Path(tempfile.mkdtemp(prefix="falx-db-", dir="/tmp"))

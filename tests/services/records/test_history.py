@@ -27,7 +27,12 @@ def four(store, doctor, make_study, answer):
         REFUSED: make_study(name="Anna Schmidt", identifier="H-200", study_date=date(2024, 3, 1), refused=True),
     }
     start = now() - 2 * week
-    moments = {GLIOMA: start, HEALTHY: start + timedelta(seconds=1), UNSURE: now(), REFUSED: now()}
+    moments = {
+        GLIOMA: start,
+        HEALTHY: start + timedelta(seconds=1),
+        UNSURE: start + 2 * week - timedelta(seconds=1),
+        REFUSED: start + 2 * week,
+    }
     for name, new in made.items():
         save_study(store, doctor, dataclasses.replace(new, created=moments[name]))
     return {new.public_id: name for name, new in made.items()}
