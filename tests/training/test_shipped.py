@@ -1,0 +1,28 @@
+"""The shipped models, scored again on the real images."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from services.inference.repository import ModelRepository
+from services.settings import ROOT
+from training.__main__ import app
+
+LIVE = [
+    ModelRepository(ROOT / "saved_models").live_ref(task, network)
+    for task, serving in ModelRepository(ROOT / "saved_models").live().items()
+    for network in serving.versions
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ref", LIVE, ids=str)
+def test_evaluate_prints_the_cards_figures_again(ref, shared_data, tmp_path):
+    card = ModelRepository(ROOT / "saved_models").card(ref)
+    data = [argument for corpus in card.data.corpora for argument in ("--data", str(shared_data / corpus))]
+    command = ["evaluate", *data, "--task", ref.task, "--model", ref.network, "--version", ref.version]
+    result = CliRunner().invoke(app, [*command, "--cache", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "every figure is the card's" in result.output
+    assert f"{card.test.macro_f1.value:.3f}" in result.output
