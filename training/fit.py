@@ -191,16 +191,8 @@ class KeepBest(keras.callbacks.Callback):
             self.shipped.save_weights(self.path)
 
 
-def _fit_all(
-    learner: keras.Model,
-    model: keras.Model,
-    settings: RunSettings,
-    draws: Draws,
-    val: tuple[Any, Any],
-    run: Path,
-    *,
-    resume: bool,
-) -> None:
+def compile_whole(learner: keras.Model, settings: RunSettings) -> None:
+    """Make everything learn that may, with the run's optimiser and losses."""
     adapts = get_network(settings.network).adapt_normalisation
     for layer in learner.layers:
         layer.trainable = adapts or not isinstance(layer, keras.layers.BatchNormalization)
@@ -212,6 +204,19 @@ def _fit_all(
         schedule, weight_decay=settings.weight_decay, use_ema=True, ema_momentum=settings.ema, clipnorm=1.0
     )
     _compile(learner, optimizer, settings)
+
+
+def _fit_all(
+    learner: keras.Model,
+    model: keras.Model,
+    settings: RunSettings,
+    draws: Draws,
+    val: tuple[Any, Any],
+    run: Path,
+    *,
+    resume: bool,
+) -> None:
+    compile_whole(learner, settings)
     backup = run / "backup"
     if not resume and backup.exists():
         for stale in backup.iterdir():
