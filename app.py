@@ -83,7 +83,8 @@ def run(settings: Settings) -> None:
     acting.start_warm_up()
     page = st.navigation(pages_of(actor), position="top")
     frame.open_page(settings, actor)
-    page.run()
+    with frame.routed():
+        page.run()
 
 
 main()

@@ -22,8 +22,8 @@ def page() -> None:
         st.markdown(
             "- It is no medical device and makes no diagnosis. It was made for research and demonstration.\n"
             "- It judges one slice. A tumour in another slice of the same study is not seen.\n"
-            "- It knows three kinds of tumour. Metastases, abscesses, bleeding, strokes and everything else are unknown "
-            "to it and may be given one of the three names or none.\n"
+            "- It knows three kinds of tumour. Metastases, abscesses, bleeding, strokes and everything else are "
+            "unknown to it and may be given one of the three names or none.\n"
             "- The heat map shows what the model used. It is no outline of a tumour."
         )
         st.subheader("What the confidence means", anchor=False)
@@ -36,7 +36,8 @@ def page() -> None:
         st.subheader("Terms", anchor=False)
         st.markdown(
             f"Falx {VERSION}. The code is under the MIT licence. The trained weights are for research, not for "
-            "commercial use; their terms stand in saved_models/LICENSE.md. The typeface is Inter, under the SIL Open Font License."
+            "commercial use; their terms stand in saved_models/LICENSE.md. The typeface is Inter, under the SIL Open "
+            "Font License."
         )
 
 
@@ -62,4 +63,4 @@ def model_card() -> None:
         st.caption(plain(", ".join(f"{name} {version}" for name, version in card.libraries.items())))
 
 
-page()
+frame.run(page)

@@ -29,4 +29,4 @@ def page() -> None:
         st.button("Sign out", key="leave", icon=":material/logout:", on_click=frame.ask_to_leave)
 
 
-page()
+frame.run(page)

@@ -11,8 +11,6 @@ from services.records.people import create_user, list_users
 from services.records.tables import Role, UserCreate
 from services.records.upkeep import check
 
-PEOPLE, MODELS, STORAGE = "People", "Models", "Storage"
-
 
 def people() -> None:
     found = list_users(acting.store(), acting.person())
@@ -97,8 +95,11 @@ def storage() -> None:
         st.warning(f"{len(health.orphans)} files without a row. “python -m services.records sweep” deletes them.")
 
 
-frame.title("Who is here, what answers, and is all of it whole?")
-part = st.segmented_control(
-    "Part", [PEOPLE, MODELS, STORAGE], default=PEOPLE, required=True, label_visibility="collapsed"
-)
-{PEOPLE: people, MODELS: models, STORAGE: storage}[str(part)]()
+def page() -> None:
+    frame.title("Who is here, what answers, and is all of it whole?")
+    parts = {"People": people, "Models": models, "Storage": storage}
+    part = st.segmented_control("Part", list(parts), default="People", required=True, label_visibility="collapsed")
+    parts[str(part)]()
+
+
+frame.run(page)

@@ -11,7 +11,7 @@ from services.errors import FalxError
 from services.records.rights import Actor
 from services.workflow import Analysis, Upload
 
-SAVED = "analyse_saved"
+SAVED, ASKING = "analyse_saved", "analyse_asking"
 
 
 @st.cache_data(scope="session", max_entries=3, ttl="1h", show_spinner=False)
@@ -91,18 +91,25 @@ def overrule(digest: str) -> None:
 
 
 def act(analysis: Analysis, digest: str) -> None:
-    """The buttons beside the answer."""
+    """The buttons beside the answer, and the dialog that one of them has opened."""
     key = f"{digest[:12]}_{analysis.slice.frame}_{bool(analysis.overrule_reason)}"
     with st.container(key="actions", horizontal=True):
-        if st.button("Save study", type="primary", icon=":material/save:", key="save"):
-            save(analysis, key)
-        if st.button("Report", icon=":material/picture_as_pdf:", key="report"):
-            report(analysis, key)
+        st.button("Save study", type="primary", icon=":material/save:", key="save", on_click=ask, args=("save",))
+        st.button("Report", icon=":material/picture_as_pdf:", key="report", on_click=ask, args=("report",))
     if analysis.prediction is None:
         overrule(digest)
+    if st.session_state.get(ASKING) == "save":
+        save(analysis, key)
+    elif st.session_state.get(ASKING) == "report":
+        report(analysis, key)
 
 
-@st.dialog("Save study")
+def ask(what: str = "") -> None:
+    """Open a dialog; nothing closes it."""
+    st.session_state[ASKING] = what
+
+
+@st.dialog("Save study", on_dismiss=ask)
 def save(analysis: Analysis, key: str) -> None:
     """Ask who and when, store the study and go to it; a second press of the button finds the first one's study."""
     filled = details.ask(analysis.slice, "Save study", "save", key=f"save_{key}")
@@ -114,11 +121,12 @@ def save(analysis: Analysis, key: str) -> None:
             with st.spinner("Saving the study"):
                 view = acting.workbench().save(acting.person(), analysis, filled.checked())
             st.session_state[SAVED] = saved = {key: str(view.public_id)}
+        ask()
         intake.forget()
         st.switch_page("pages/study.py", query_params={"id": saved[key]})
 
 
-@st.dialog("Report")
+@st.dialog("Report", on_dismiss=ask)
 def report(analysis: Analysis, key: str) -> None:
     """Ask who and when, and write a report that is not stored."""
     filled = details.ask(analysis.slice, "Write report", "picture_as_pdf", key=f"report_{key}")
@@ -134,4 +142,4 @@ def report(analysis: Analysis, key: str) -> None:
         st.caption("This report is not stored. Save the study to find it again.")
 
 
-page()
+frame.run(page)

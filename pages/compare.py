@@ -156,4 +156,4 @@ def page() -> None:
     VIEWS[str(view)](get_task(refs[index].task), cards[index], evaluation(str(path), path.stat().st_mtime_ns))
 
 
-page()
+frame.run(page)

@@ -87,4 +87,4 @@ def page() -> None:
         st.caption(f"{first} to {first + len(found.studies) - 1}, newest first")
 
 
-page()
+frame.run(page)

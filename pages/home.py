@@ -109,6 +109,9 @@ def patient() -> None:
         )
 
 
-{Role.DOCTOR: doctor, Role.RESEARCHER: researcher, Role.ADMIN: administrator, Role.PATIENT: patient}[
-    acting.person().role
-]()
+def page() -> None:
+    by_role = {Role.DOCTOR: doctor, Role.RESEARCHER: researcher, Role.ADMIN: administrator, Role.PATIENT: patient}
+    by_role[acting.person().role]()
+
+
+frame.run(page)

@@ -59,4 +59,4 @@ def line(person: PatientPublic, number: int, latest: StudySummary | None) -> Non
         last.markdown(moment(latest.created) if latest else DASH)
 
 
-page()
+frame.run(page)

@@ -105,4 +105,4 @@ def events(view: StudyView) -> None:
             st.markdown(f"{words.plain(what[:1].upper() + what[1:])} {f':gray[{when}]' if when else ''}")
 
 
-page()
+frame.run(page)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.pages_manager import PagesManager
 
 from pages.view import theme
 from pages.view.words import plain
@@ -16,7 +19,7 @@ from services.settings import ROOT, VERSION, Settings
 LOGO = Path(__file__).with_name("logo.svg")
 DISCLAIMER = "Decision support for research and demonstration. Not a medical device."
 DEMO = "Demonstration: accounts and samples are invented. Upload nothing that shows a real patient."
-_SIGN_OUT = "falx_sign_out"
+_SIGN_OUT, _ROUTED = "falx_sign_out", "falx_routed"
 
 
 @lru_cache(maxsize=2)
@@ -51,6 +54,28 @@ def open_page(settings: Settings, actor: Actor | None) -> None:
 def wants_to_leave() -> bool:
     """Whether the person has just clicked on sign out."""
     return bool(st.session_state.get(_SIGN_OUT))
+
+
+@contextmanager
+def routed() -> Iterator[None]:
+    """Held by the router while it runs a page."""
+    st.session_state[_ROUTED] = True
+    try:
+        yield
+    finally:
+        st.session_state.pop(_ROUTED, None)
+
+
+def run(page: Callable[[], None]) -> None:
+    """Draw a page on behalf of the router; the last line of every page.
+
+    Until something in this process has called st.navigation, Streamlit runs the files of pages/ by themselves, past
+    app.py, for example for a tab that was open while the server started again. Then the router is sent for instead.
+    """
+    if not st.session_state.get(_ROUTED):
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+    page()
 
 
 def ask_to_leave() -> None:

@@ -18,7 +18,7 @@ import streamlit as st
 from streamlit_authenticator import Authenticate
 from streamlit_authenticator.models import AuthenticationModel
 
-from pages.view import acting
+from pages.view import acting, frame
 from services.errors import RecordsError, SignInRefused
 from services.records import people
 from services.records.demo import DemoAccount
@@ -81,7 +81,7 @@ class SignIn(Authenticate):  # type: ignore[misc]
         actor = people.actor_for_token(acting.store(), str(st.session_state["username"]))
         if actor is None:
             _forget()
-        elif _UNSENT in st.session_state:
+        elif _UNSENT in st.session_state and not frame.wants_to_leave():
             self._send_cookie()
         return actor
 

@@ -1,0 +1,110 @@
+"""The whole app in one process, with its real services, an empty SQLite database and the shipped model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import script_runner
+from streamlit.testing.v1 import AppTest
+
+from pages.view import acting
+from services.records.demo import DEMO_ACCOUNTS
+from services.records.people import authenticate
+from services.records.rights import Actor
+from services.records.schema import migrate
+from services.records.tables import Role
+from services.settings import Settings, get_settings
+from services.tasks import TASKS
+from services.workflow import Workbench
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 180
+
+
+@dataclass(frozen=True)
+class Room:
+    """What the tests of a session share; its pages are cached once a process, so there is one room."""
+
+    folder: Path
+    bench: Workbench
+
+    def actor(self, role: Role) -> Actor:
+        account = next(account for account in DEMO_ACCOUNTS if account.role is role)
+        return authenticate(self.bench.store, account.username, account.password)
+
+
+def enter(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let the settings in force be those of a demo in ``folder``."""
+    patch.setenv("DEMO", "1")
+    patch.setenv("VAR_DIR", str(folder))
+    get_settings.cache_clear()
+
+
+def _router_first(main_script: str) -> None:
+    """Run app.py, as a server does that has called st.navigation once; AppTest forgets that between its runs."""
+    PagesManager.uses_pages_directory = False
+    code = compile(Path(main_script).read_text(encoding="utf-8"), main_script, "exec")
+    exec(code, sys.modules["__main__"].__dict__)
+
+
+@pytest.fixture(autouse=True)
+def _as_a_running_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script_runner, "_mpa_v1", _router_first)
+
+
+@pytest.fixture(scope="session")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """Database, demo accounts and a loaded model, behind the very functions that the pages call."""
+    folder = tmp_path_factory.mktemp("room")
+    migrate(Settings(demo=True, var_dir=folder).database)
+    with pytest.MonkeyPatch.context() as patch:
+        enter(patch, folder)
+        acting.records()
+        bench = acting.workbench()
+        acting.start_warm_up().join(PATIENCE)
+    bench.engine.warm_up(TASKS[acting.TASK])
+    yield Room(folder, bench)
+    bench.store.close()
+    acting.store().close()
+
+
+@pytest.fixture
+def sign_in(room: Room, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Role], AppTest]]:
+    """Signs in by the form, as the demo's buttons fill it in."""
+    enter(monkeypatch, room.folder)
+
+    def through_the_form(role: Role) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE).run()
+        app.button(key=f"role_{role.value}").click().run()
+        submit(app).click().run()
+        assert not app.exception
+        return app
+
+    yield through_the_form
+    get_settings.cache_clear()
+
+
+def submit(app: AppTest):
+    """The sign-in form's button."""
+    return next(button for button in app.button if button.label == "Sign in")
+
+
+def text(app: AppTest) -> str:
+    """Every word on the page."""
+    kinds = (
+        app.title,
+        app.header,
+        app.subheader,
+        app.markdown,
+        app.caption,
+        app.error,
+        app.warning,
+        app.info,
+        app.success,
+    )
+    return "\n".join(str(element.value) for elements in kinds for element in elements)
