@@ -11,10 +11,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 ENVIRONMENT := $(if $(PYTHON),$(PYTHON) tools/environment.py,echo "falx: no Python found; install python3.11 and python3.11-venv" >&2; exit 1;)
 
-# TensorFlow says nothing at start; glibc keeps large blocks instead of handing them back to the kernel after every step.
+# TensorFlow says nothing at start. (glibc's thresholds are raised by training itself; serving gains nothing by it, and
+# gives back the memory of a huge upload only without.)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
-export MALLOC_MMAP_THRESHOLD_ ?= 10000000000
-export MALLOC_TRIM_THRESHOLD_ ?= 10000000000
 export PYTHONUTF8 = 1
 
 TASK ?= brain_tumor_type

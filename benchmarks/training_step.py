@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,7 +16,9 @@ import numpy as np
 from benchmarks.measure import Result, by_turns, milliseconds, pair_ratios
 from benchmarks.subjects import TASK, prepared_squares
 from services.inference.networks import build
+from services.settings import ROOT
 from services.tasks import get_task
+from training.__main__ import KEEP_MEMORY
 from training.augment import Draws, Geometry, keras_cv_batches
 from training.fit import RunSettings, compile_whole, with_outline
 
@@ -21,26 +27,11 @@ PAIRS, STEPS, DRAINED = 7, 4, 3
 
 
 def result() -> Result:
-    """The ratio, blocks of a few steps by turns.
-
-    While the other side runs, the pipeline fills its buffer; a few steps before each of its blocks empty that buffer
-    outside the clock, so that nothing counts which was made ready on somebody else's time.
-    """
-    model, batches = _model(), _real_batches()
-    images, learnt = next(batches)
-    one_batch = itertools.repeat((np.array(images), {name: np.array(value) for name, value in learnt.items()}))
-
-    def train(source: Iterable[Any], steps: int) -> None:
-        for images, learnt in itertools.islice(source, steps):
-            model.train_on_batch(images, learnt)
-
-    ours, theirs = by_turns(
-        lambda: train(batches, STEPS),
-        lambda: train(one_batch, STEPS),
-        pairs=PAIRS,
-        warm_up=1,
-        before=lambda: train(batches, DRAINED),
-    )
+    """The ratio, measured in a process of its own with glibc set up as training sets it up."""
+    environment = {**os.environ, **KEEP_MEMORY}
+    command = [sys.executable, "-m", "benchmarks.training_step"]
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    ours, theirs = json.loads(answer.stdout.splitlines()[-1])
     return Result(
         "Training step with input pipeline / without",
         f"blocks of {STEPS} steps of {BATCH} images for {NETWORK}: balanced draws, style changes and keras-cv's "
@@ -50,6 +41,29 @@ def result() -> Result:
         milliseconds(ours) / STEPS,
         milliseconds(theirs) / STEPS,
         "ms",
+    )
+
+
+def measure() -> tuple[list[float], list[float]]:
+    """Seconds of each block with the pipeline and of each without, by turns.
+
+    While the other side runs, the pipeline fills its buffer; a few steps before each of its blocks empty that buffer
+    outside the clock, so that nothing counts which was made ready on somebody else's time.
+    """
+    model, batches = _model(), _real_batches()
+    images, labels = next(batches)
+    one_batch = itertools.repeat((np.array(images), np.array(labels)))
+
+    def train(source: Iterable[Any], steps: int) -> None:
+        for images, labels in itertools.islice(source, steps):
+            model.train_on_batch(images, labels)
+
+    return by_turns(
+        lambda: train(batches, STEPS),
+        lambda: train(one_batch, STEPS),
+        pairs=PAIRS,
+        warm_up=1,
+        before=lambda: train(batches, DRAINED),
     )
 
 
@@ -67,3 +81,7 @@ def _real_batches() -> Iterator[Any]:
     weights, known = np.full(len(squares), 1 / len(squares)), np.ones(len(squares), bool)
     draws = Draws(squares, labels, weights, np.zeros_like(squares), known, cells=14, batch=BATCH, steps=64, seed=1)
     return iter(keras_cv_batches(draws, Geometry()))
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))
