@@ -38,8 +38,11 @@ def page() -> None:
                 column.caption(head)
         for person in found:
             line(person, numbers[person.name, person.identifier], latest.get((person.name, person.identifier)))
-    if len(found) == MOST:
-        st.caption(f"The newest {MOST}. Search for the others by name or identifier.")
+    if len(found) == MOST or len(studies) == COUNTED:
+        st.caption(
+            f"At most {MOST} patients, the newest, counted over the newest {COUNTED} studies. Search by name or number "
+            "to see others."
+        )
 
 
 def whose(study: StudySummary) -> tuple[str, str | None]:

@@ -52,7 +52,7 @@ def page() -> None:
 
 def patient(view: StudyView) -> None:
     who = view.patient
-    st.markdown("##### Patient")
+    st.subheader("Patient", anchor=False)
     lines = [
         ("Name", who.name), ("Identifier", who.identifier or words.DASH), ("Born", words.day(who.birth_date)),
         ("Sex", who.sex.value),
@@ -62,7 +62,7 @@ def patient(view: StudyView) -> None:
         border="horizontal", hide_index=True, hide_header=True, alt="The patient's details.",
     )  # fmt: skip
     if view.notes:
-        st.markdown("##### Notes")
+        st.subheader("Notes", anchor=False)
         st.markdown(words.plain(view.notes).replace("\n", "  \n"))
 
 
@@ -99,7 +99,7 @@ def events(view: StudyView) -> None:
         steps.insert(1, ("", f"the check overruled: {view.overrule_reason}"))
     if REPORT in view.files:
         steps.append(("", "report written"))
-    st.markdown("##### Course of events")
+    st.subheader("Course of events", anchor=False)
     with st.container(key="events", gap=None):
         for when, what in steps:
             st.markdown(f"{words.plain(what[:1].upper() + what[1:])} {f':gray[{when}]' if when else ''}")

@@ -28,7 +28,10 @@ SIZES = ((1440, 900), (390, 844))
 TALLEST = 2600
 PATIENCE = 120
 STILL = "return document.querySelector('[data-testid=\"stApp\"]')?.getAttribute('data-test-script-state')"
-BUSY = "return document.querySelectorAll('[data-testid=\"stSpinner\"], [data-testid=\"stSkeleton\"]').length"
+BUSY = (
+    'return document.querySelectorAll(\'[data-testid="stSpinner"], [data-testid="stSkeleton"], '
+    '[data-testid="stPlotlyChart"]:not(:has(.main-svg))\').length'
+)
 HEIGHT = (
     "const main = document.querySelector('[data-testid=\"stMain\"]'); "
     "return main ? main.scrollHeight + window.innerHeight - main.clientHeight : document.body.scrollHeight"
@@ -57,6 +60,7 @@ class Shot:
     role: str
     path: str
     act: Callable[[WebDriver], None] = nothing
+    scheme: str = "dark"
 
 
 SHOTS = (
@@ -72,6 +76,8 @@ SHOTS = (
     Shot("administration", "admin", "admin"),
     Shot("account", "admin", "account"),
     Shot("about", "doctor", "about"),
+    Shot("home-light", "doctor", "", scheme="light"),
+    Shot("analyse-light", "doctor", "analyse", try_sample, scheme="light"),
 )
 
 
@@ -109,6 +115,8 @@ def sign_in(driver: WebDriver, url: str, role: str) -> None:
 def photograph(driver: WebDriver, width: int, height: int) -> bytes:
     """The whole page as PNG, from its top to its end."""
     settle(driver)
+    # The slice is as high as the window; it keeps the height of the desk's window while the whole page is taken.
+    driver.execute_script(f"document.documentElement.style.setProperty('--falx-window', '{height}px')")
     full = int(driver.execute_script(HEIGHT))
     set_viewport(driver, width, min(max(full, height), TALLEST))
     settle(driver)
@@ -135,19 +143,20 @@ def main() -> None:
             for width, height in SIZES:
                 for role in dict.fromkeys(shot.role for shot in SHOTS):
                     with chromium(room / f"{role or 'nobody'}-{width}", width=width, height=height) as driver:
-                        dark(driver)
+                        prefer(driver, "dark")
                         if role:
                             sign_in(driver, app.url, role)
                         for shot in (shot for shot in SHOTS if shot.role == role):
+                            prefer(driver, shot.scheme)
                             driver.get(f"{app.url}/{shot.path}")
                             settle(driver)
                             shot.act(driver)
                             store(photograph(driver, width, height), folder / f"{shot.name}-{width}.png")
 
 
-def dark(driver: WebDriver) -> None:
-    """Let the browser ask for the dark theme, the reading room's own."""
-    wanted = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+def prefer(driver: WebDriver, scheme: str) -> None:
+    """Let the browser ask for the dark theme, the reading room's own, or for the light one."""
+    wanted = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", wanted)
 
 

@@ -44,17 +44,17 @@ def draw(
         actions()
         with st.container(key="small", gap="xsmall"):
             if overrule_reason:
-                st.markdown("##### Why the check was overruled")
+                st.subheader("Why the check was overruled", anchor=False)
                 st.markdown(f"{words.plain(overrule_reason)} (The check had said: {words.plain(' '.join(reasons))})")
-            st.markdown("##### What the model looked at")
+            st.subheader("What the model looked at", anchor=False)
             st.markdown(words.plain(said.looked_at(task, heat)))
-            st.markdown("##### What this does not mean")
+            st.subheader("What this does not mean", anchor=False)
             st.markdown("\n".join(f"- {words.plain(caveat)}" for caveat in task.caveats))
             _model(prediction)
 
 
 def _model(prediction: Prediction) -> None:
-    st.markdown("##### Which model")
+    st.subheader("Which model", anchor=False)
     try:
         evidence = evidence_of(acting.workbench().engine.repository.card(prediction.model))
     except ModelNotFound:

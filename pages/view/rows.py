@@ -55,5 +55,5 @@ def _report(study: StudySummary) -> Callable[[], bytes]:
 
 def none_yet(icon: str, sentence: str) -> None:
     """What stands where a list would be empty."""
-    with st.container(key=f"empty_{abs(hash(sentence))}", border=True, horizontal_alignment="center"):
+    with st.container(key=f"empty_{icon}", border=True, horizontal_alignment="center"):
         st.markdown(f":material/{icon}: {sentence}", text_alignment="center")

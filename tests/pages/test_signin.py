@@ -122,3 +122,15 @@ def test_an_old_database_is_told_in_a_sentence(tmp_path):
     words = drawn(tmp_path)
     assert "python -m services.records migrate" in words
     assert "BUTTONS []" in words
+
+
+def test_a_page_that_is_asked_for_before_the_router_ran_leads_to_the_signin(room, monkeypatch):
+    """A tab that was open on a page while the server started again: Streamlit then runs the page's file by itself."""
+    monkeypatch.undo()
+    enter(monkeypatch, room.folder)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE)
+    app.switch_page("pages/history.py").run()
+    assert not app.exception
+    assert PROMISE in text(app)
+    assert "Where is that study?" not in text(app)
+    get_settings.cache_clear()

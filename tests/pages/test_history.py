@@ -1,0 +1,99 @@
+"""Finding studies again: filters, pages, and the links that lead there."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from pages.view import acting
+from services.imaging.phantom import as_png
+from services.inference.prediction import Verdict
+from services.records.history import StudyFilters, find_studies
+from services.records.tables import PatientCreate, Role
+from services.workflow import Details, Upload
+from tests.pages.conftest import text
+
+MANY = 23
+
+
+@pytest.fixture(scope="module")
+def studies(room):
+    """More studies than fit on a page, by one doctor, of patients of two names."""
+    doctor = room.actor(Role.DOCTOR)
+    uploads = [Upload(as_png(key), f"{key}.png") for key in ("axial_t1c_meningioma", "axial_t2_healthy")]
+    analyses = [room.bench.analyse(doctor, upload, task_key=acting.TASK) for upload in uploads]
+    for number in range(MANY):
+        name = "Zebulon Quine" if number % 2 else "Yolanda Quine"
+        patient = PatientCreate(name=name, identifier=f"Q-{number:03d}")
+        room.bench.save(doctor, analyses[number % 2], Details(patient, date(2024, 1, 1) + timedelta(days=number)))
+    return analyses
+
+
+def names(app) -> list[str]:
+    return [link.proto.label for link in app.page_link if "Quine" in link.proto.label]
+
+
+@pytest.fixture
+def history(sign_in, studies):
+    app = sign_in(Role.DOCTOR)
+    app.switch_page("pages/history.py").run()
+    app.text_input(key="history_patient").set_value("quine").run()
+    return app
+
+
+def test_pages_go_on_and_back(history):
+    first = names(history)
+    assert len(first) == 20
+    history.button(key="older").click().run()
+    rest = names(history)
+    assert len(rest) == MANY - 20
+    assert not set(first) & set(rest)
+    assert history.button(key="older").disabled
+    history.button(key="newer").click().run()
+    assert names(history) == first
+
+
+def test_each_filter_narrows_and_says_so_when_nothing_is_left(history, room, studies):
+    history.text_input(key="history_patient").set_value("Zebulon").run()
+    assert len(names(history)) == MANY // 2
+    history.date_input(key="history_first").set_value(date(2024, 1, 10)).run()
+    doctor = room.actor(Role.DOCTOR)
+    wanted = find_studies(room.bench.store, doctor, StudyFilters(patient="Zebulon", first=date(2024, 1, 10)), limit=200)
+    assert 0 < len(names(history)) == len(wanted.studies) < MANY // 2
+    history.text_input(key="history_patient").set_value("Nobody Of This Name").run()
+    assert "No study fits these filters" in text(history)
+    assert not history.exception
+
+
+def test_a_new_filter_starts_on_the_first_page(history):
+    history.button(key="older").click().run()
+    history.text_input(key="history_patient").set_value("Yolanda").run()
+    assert len(names(history)) == MANY - MANY // 2
+
+
+def test_the_address_sets_the_filter(sign_in, room, studies):
+    app = sign_in(Role.DOCTOR)
+    app.query_params["verdict"] = Verdict.REFUSED.value
+    app.query_params["patient"] = "quine"
+    app.switch_page("pages/history.py").run()
+    assert not app.exception
+    assert app.text_input(key="history_patient").value == "quine"
+    assert "No study fits these filters" in text(app)
+
+
+def test_patients_are_listed_with_their_counts(sign_in, studies):
+    app = sign_in(Role.DOCTOR)
+    app.switch_page("pages/patients.py").run()
+    app.text_input(key="patients_search").set_value("Q\u2010004 quine".replace("\u2010", "-")).run()
+    assert names(app) == ["Yolanda Quine"]
+    assert "1" in [markdown.value for markdown in app.markdown]
+
+
+def test_the_home_page_counts_and_lists(sign_in, studies):
+    app = sign_in(Role.DOCTOR)
+    metrics = {metric.label: metric.value for metric in app.metric}
+    assert int(metrics["Studies"]) >= MANY
+    assert int(metrics["Patients"]) >= MANY
+    assert len(names(app)) == 8
+    assert app.get("plotly_chart")[0].proto.alt.startswith("Studies by period")
