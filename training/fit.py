@@ -41,7 +41,7 @@ class RunSettings:
     0; ``patience`` passes without a lower val loss end the run; ``val_share`` of the val groups are kept for validation
     and calibration, the rest joins the training part; ``outline_weight`` is the share of the loss for finding the
     tumour's outline, which is learnt beside the class and not shipped; ``ema`` is the momentum of the averaged weights
-    that are kept.
+    that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass.
     """
 
     task: str
@@ -64,6 +64,7 @@ class RunSettings:
     val_share: float = 0.4
     seed: int = 1
     mixed_precision: bool = False
+    keep_last: bool = False
 
     @property
     def steps(self) -> int:
@@ -167,6 +168,8 @@ def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> Non
     for layer in learner.layers:
         layer.trainable = layer.name == "logits" or layer.name.startswith("outline")
     _compile(learner, keras.optimizers.AdamW(settings.head_rate), settings)
+    if settings.head_passes == 0:
+        return
     learner.fit(
         _batches(draws, first_epoch=HEAD_EPOCH),
         epochs=settings.head_passes,
@@ -177,17 +180,17 @@ def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> Non
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Saves the shipped part of the learner whenever val's loss for the class is the lowest so far."""
+    """Saves the shipped part of the learner at the lowest val loss so far, or after every pass."""
 
-    def __init__(self, model: keras.Model, path: Path, best: float) -> None:
+    def __init__(self, model: keras.Model, path: Path, best: float, *, always: bool) -> None:
         super().__init__()
-        self.shipped, self.path, self.best = model, path, best
+        self.shipped, self.path, self.best, self.always = model, path, best, always
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Called with the averaged weights in place."""
         loss = (logs or {}).get(WATCHED, float("inf"))
-        if loss < self.best:
-            self.best = loss
+        if loss < self.best or self.always:
+            self.best = min(loss, self.best)
             self.shipped.save_weights(self.path)
 
 
@@ -224,7 +227,7 @@ def _fit_all(
     callbacks = [
         keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
         keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
-        KeepBest(model, run / BEST, _best_so_far(run) if resume else float("inf")),
+        KeepBest(model, run / BEST, _best_so_far(run) if resume else float("inf"), always=settings.keep_last),
         keras.callbacks.CSVLogger(str(run / HISTORY), append=resume),
         keras.callbacks.EarlyStopping(WATCHED, mode="min", patience=settings.patience),
     ]

@@ -15,7 +15,7 @@ from services.imaging.slice import FloatImage
 ByteImage = NDArray[np.uint8]
 
 # Lightness rises evenly in each, which keeps their order in grey print and for colour-blind readers
-# (Nuñez, Anderton & Renslow 2018, https://doi.org/10.1371/journal.pone.0199239, for cividis; matplotlib for the others).
+# (cividis: Nuñez, Anderton & Renslow 2018, https://doi.org/10.1371/journal.pone.0199239; the others: matplotlib).
 COLOUR_MAPS: dict[str, int] = {
     "magma": cv2.COLORMAP_MAGMA,
     "viridis": cv2.COLORMAP_VIRIDIS,
