@@ -26,7 +26,7 @@ from tools.demo_data import fill
 FOLDER = ROOT / "docs" / "screens"
 SIZES = ((1440, 900), (390, 844))
 TALLEST = 2600
-PATIENCE = 120
+PATIENCE = 240
 STILL = "return document.querySelector('[data-testid=\"stApp\"]')?.getAttribute('data-test-script-state')"
 BUSY = (
     'return document.querySelectorAll(\'[data-testid="stSpinner"], [data-testid="stSkeleton"], '

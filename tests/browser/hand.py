@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -13,7 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tools.screens import settle
 
-PATIENCE = 120
+PATIENCE = 240
 COOKIE = "falx_session"
 
 
@@ -41,7 +41,10 @@ def click(driver: WebDriver, selector: str) -> None:
 def read(driver: WebDriver, words: str) -> str:
     """The page's text, once the words are in it."""
     body = driver.find_element(By.TAG_NAME, "body")
-    WebDriverWait(driver, PATIENCE).until(lambda _: words in body.text, f"the page never said “{words}”")
+    try:
+        WebDriverWait(driver, PATIENCE).until(lambda _: words in body.text)
+    except TimeoutException:
+        raise AssertionError(f"the page never said “{words}”, but this: {body.text}") from None
     return body.text
 
 

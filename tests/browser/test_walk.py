@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from services.imaging.phantom import as_png
-from tests.browser.hand import COOKIE, click, downloaded, go, read, see, sign_in, upload, write
+from tests.browser.hand import COOKIE, PATIENCE, click, downloaded, go, read, see, sign_in, upload, write
 from tools.demo_app import set_viewport
 from tools.screens import settle
 
@@ -31,8 +32,7 @@ def real_slice(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
         folder: Path = request.getfixturevalue("shared_data")
     except pytest.skip.Exception:
         folder = tmp_path
-    found = next(iter(sorted((folder / "brain_mri").rglob("*.png"))), None)
-    found = found or next(iter(sorted((folder / "brain_mri").rglob("*.jpg"))), None)
+    found = next(iter(sorted((folder / "brain_mri" / "images").glob("cheng_*"))), None)
     if found is None:
         found = tmp_path / "drawn.png"
         found.write_bytes(as_png("axial_t1c_meningioma"))
@@ -50,7 +50,7 @@ def test_a_doctors_walk_from_the_signin_to_the_report(app, driver, downloads, re
     assert "of 100 such answers" in answer
     picture = see(driver, ".st-key-viewer img")
     assert "heat map" in picture.get_attribute("alt")
-    assert picture.get_property("naturalWidth") > 100
+    WebDriverWait(driver, PATIENCE).until(lambda _: picture.get_property("naturalWidth") > 100)
     bars = see(driver, '[data-testid="stPlotlyChart"]')
     assert "glioma" in bars.get_attribute("aria-label")
 
