@@ -52,10 +52,11 @@ screens: venv-test ## draw every page at 1440 and 390 pixels into docs/screens
 	@$(PYTHON) tools/system_packages.py
 	@$(BIN)/python -m tools.screens
 
-train: venv-training ## train MODEL for TASK on the folders DATA from WEIGHTS, calibrate it, register and evaluate it
+train: venv-training ## train MODEL for TASK on the folders DATA from WEIGHTS, calibrate, register it live and evaluate it
 	@$(BIN)/python -m training train --task $(TASK) --model $(MODEL) $(addprefix --data ,$(DATA)) --weights $(WEIGHTS)
 	@$(BIN)/python -m training calibrate
-	@$(BIN)/python -m training register
+	@$(BIN)/python -m training register --live
+	@$(BIN)/python -m training evaluate --task $(TASK) --model $(MODEL) $(addprefix --data ,$(DATA))
 
 docs: venv-test ## write the generated parts of docs/ and README.md again
 	@$(BIN)/python -m tools.reference

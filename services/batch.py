@@ -50,7 +50,8 @@ def rows_of(engine: Engine, path: Path, task: Task, network: str | None, limits:
     try:
         size = path.stat().st_size
         if size > limits.max_bytes:
-            return [empty | {"reason": f"The file has {size / 2**20:.0f} MB; at most {limits.max_bytes / 2**20:g} MB."}]
+            mine, most = f"{size / 2**20:.0f} MB", f"{limits.max_bytes / 2**20:g} MB"
+            return [empty | {"reason": f"The file has {mine}; at most {most} are read. Export single slices instead."}]
         data = path.read_bytes()
     except OSError as error:
         return [empty | {"reason": f"The file cannot be read: {error.strerror}. Check its path and rights."}]

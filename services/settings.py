@@ -22,7 +22,7 @@ class Settings(BaseSettings):
 
     demo: bool = Field(False, description="Create demo accounts and say so on every page.")
     var_dir: Path = Field(ROOT / "var", description="Folder of the default database, vault and generated secrets.")
-    database_url: str = Field("", description="SQLAlchemy address; empty means SQLite in var_dir.")
+    database_url: str = Field("", description="mysql+pymysql://USER:PASSWORD@HOST/NAME; empty means SQLite in var_dir.")
     vault_dir: Path | None = Field(None, description="Folder of uploads and reports; empty means var_dir/vault.")
     models_dir: Path = Field(ROOT / "saved_models", description="The model repository that the app serves from.")
     cookie_key: SecretStr | None = Field(

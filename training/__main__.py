@@ -117,7 +117,8 @@ def evaluate(
     from training.table import show
 
     repository = ModelRepository(models)
-    ref = ModelRef(task, model, version) if model and version else repository.live_ref(task, model or None)
+    live = repository.live_ref(task, model or None)
+    ref = ModelRef(task, live.network, version) if version else live
     evaluation = score_again(repository, ref, data, cache)
     show(evaluation)
     differing = differences(repository.card(ref), evaluation)

@@ -66,7 +66,7 @@ def parse(data: bytes, limits: Limits) -> tuple[Dataset, list[str]]:
         _check_nesting(dataset, limits)
         if len(dataset) == 0:
             raise DamagedFile(
-                "The DICOM file holds nothing beyond its first bytes; it was cut off or never written. "
+                "The DICOM file holds nothing that can be read to its end; it was cut off or never written. "
                 f"Copy it again, or {EXPORT_AGAIN}."
             )
         if "TransferSyntaxUID" not in dataset.file_meta:

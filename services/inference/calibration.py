@@ -13,10 +13,3 @@ def probabilities(logits: NDArray[np.float32], temperature: float = 1.0) -> NDAr
     exponents = np.exp(scaled)
     result: NDArray[np.float64] = exponents / exponents.sum(axis=-1, keepdims=True)
     return result
-
-
-def in_words(confidence: float) -> str:
-    """What a calibrated confidence means: how many of 100 such answers are right."""
-    right = min(99, max(1, round(confidence * 100)))
-    about = "more than 99" if confidence >= 0.995 else f"about {right}"
-    return f"of 100 answers given with this confidence, {about} are right"

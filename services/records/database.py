@@ -42,7 +42,10 @@ def make_engine(address: str, *, for_migrations: bool = False) -> Engine:
     try:
         url = make_url(address)
     except ArgumentError:
-        raise SettingsError("DATABASE_URL is no database address; see README.md for examples.") from None
+        raise SettingsError(
+            "DATABASE_URL is no database address; write it like mysql+pymysql://USER:PASSWORD@HOST/NAME, or leave it "
+            "empty for SQLite."
+        ) from None
     # hide_parameters keeps names and hashes out of logs and error texts.
     common: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True, "pool_timeout": SECONDS_TO_WAIT}
     if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database not in (None, "", ":memory:") and not url.query:
@@ -180,5 +183,5 @@ def as_sentence(error: SQLAlchemyError) -> RecordsError:
         )
     return Unavailable(
         "The database cannot be used at the moment, and nothing was changed. Try again in a minute; if it stays like "
-        "this, ask an administrator to run “python -m services.records check”."
+        "this, let an administrator see whether the database runs and DATABASE_URL names it."
     )

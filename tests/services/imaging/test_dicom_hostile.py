@@ -38,7 +38,7 @@ SQ_END = struct.pack("<HHI", 0xFFFE, 0xE00D, 0) + struct.pack("<HHI", 0xFFFE, 0x
 
 def test_nothing_but_the_mark():
     mark = b"\0" * 128 + b"DICM"
-    assert "holds nothing beyond its first bytes" in refusal(mark, DamagedFile)
+    assert "holds nothing that can be read to its end" in refusal(mark, DamagedFile)
     assert "has no (7FE0,0010) Pixel Data" in refusal(mark + b"\0" * 50, UnsupportedFormat)
 
 

@@ -30,7 +30,7 @@ REFUSED = {
     "test-SR.dcm": (UnsupportedFormat, "Comprehensive SR Storage) has no (7FE0,0010) Pixel Data, so it is no image"),
     "DICOMDIR": (UnsupportedFormat, "DICOMDIR, the table of contents of a disc"),
     "JPEG2000-embedded-sequence-delimiter.dcm": (DamagedFile, "contradicts itself: (0028,0010) Rows"),
-    "emri_small_jpeg_2k_lossless_too_short.dcm": (DamagedFile, "holds nothing beyond its first bytes"),
+    "emri_small_jpeg_2k_lossless_too_short.dcm": (DamagedFile, "holds nothing that can be read to its end"),
     "liver_deflate.dcm": (UnsupportedFormat, "Segmentation Storage object, which holds outlines"),
 }
 # pydicom with all its plug-ins refuses these two for their 12-bit lossy JPEG; the reference is the same scan, lossless.

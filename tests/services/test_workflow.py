@@ -1,0 +1,121 @@
+"""The whole path with real parts: an upload becomes a stored study, and comes back as it was."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+
+import cv2
+import numpy as np
+import pytest
+from pypdf import PdfReader
+
+from services.errors import FalxError, NotAllowed, NotFound
+from services.imaging.phantom import as_dicom, as_png
+from services.inference.prediction import Verdict
+from services.records.demo import ensure_demo_accounts
+from services.records.history import find_studies
+from services.records.people import authenticate
+from services.records.rights import Actor
+from services.records.schema import migrate
+from services.records.studies import HEAT_MAP, REPORT, UPLOAD, read_file
+from services.records.tables import PatientCreate
+from services.settings import Settings
+from services.workflow import Details, Upload, Workbench
+
+TASK = "brain_tumor_type"
+UPLOADED = Upload(as_dicom("axial_t1c_meningioma"), "slice.dcm")
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    settings = Settings(demo=True, var_dir=tmp_path_factory.mktemp("workbench"))
+    migrate(settings.database)
+    opened = Workbench.open(settings)
+    yield opened
+    opened.store.close()
+
+
+@pytest.fixture(scope="module")
+def actors(bench: Workbench) -> dict[str, Actor]:
+    accounts = ensure_demo_accounts(bench.store)
+    return {account.username: authenticate(bench.store, account.username, account.password) for account in accounts}
+
+
+@pytest.fixture
+def doctor(actors: dict[str, Actor]) -> Actor:
+    return next(actor for actor in actors.values() if actor.role == "doctor")
+
+
+def details(name: str = "Ελένη Żółć") -> Details:
+    return Details(PatientCreate(name=name), date(2024, 4, 30), "Headache", "Two weeks.")
+
+
+def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
+    analysis = bench.analyse(doctor, UPLOADED, task_key=TASK)
+    assert analysis.prediction is not None
+    assert analysis.heat is not None
+    view = bench.save(doctor, analysis, details())
+    assert view.prediction == analysis.prediction
+    assert set(view.files) == {UPLOAD, HEAT_MAP, REPORT}
+    assert read_file(bench.store, doctor, view.public_id, UPLOAD) == UPLOADED.data
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(report(bench, doctor, view))).pages)
+    for words in ("Ελένη Żółć", "Headache", str(view.public_id)[:8], "Not a medical device"):
+        assert words in text
+    again = bench.reopen(doctor, view.public_id)
+    assert np.array_equal(again.slice.pixels, analysis.slice.pixels)
+    assert again.heat is not None
+    assert np.abs(again.heat.values - analysis.heat.values).max() <= 0.5 / 255 + 1e-6
+    assert view.public_id in {study.public_id for study in find_studies(bench.store, doctor).studies}
+
+
+def report(bench: Workbench, doctor: Actor, view) -> bytes:
+    return read_file(bench.store, doctor, view.public_id, REPORT)
+
+
+def test_a_refused_image_gets_no_class_until_a_doctor_overrules(bench, doctor):
+    colour = cv2.imdecode(np.frombuffer(as_png("axial_t1c_glioma"), np.uint8), cv2.IMREAD_COLOR)
+    colour[:, :, 0] //= 3
+    upload = Upload(cv2.imencode(".png", colour)[1].tobytes(), "tinted.png")
+    refused = bench.analyse(doctor, upload, task_key=TASK)
+    assert refused.prediction is None
+    assert refused.gate.reasons
+    stored = bench.save(doctor, refused, details("Refused"))
+    assert stored.verdict is Verdict.REFUSED
+    overruled = bench.analyse(doctor, upload, task_key=TASK, overrule_reason="tinted by the viewer")
+    assert overruled.prediction is not None
+    kept = bench.save(doctor, overruled, details("Overruled"))
+    assert kept.overrule_reason == "tinted by the viewer"
+    assert kept.gate_reasons == refused.gate.reasons
+
+
+@pytest.mark.parametrize("role", ["admin", "patient", "researcher"])
+def test_only_those_who_may_save_studies_may_analyse(bench, actors, doctor, role):
+    actor = next(actor for actor in actors.values() if actor.role == role)
+    with pytest.raises(NotAllowed):
+        bench.analyse(actor, UPLOADED, task_key=TASK)
+    analysis = bench.analyse(doctor, UPLOADED, task_key=TASK)
+    for use in (bench.save, bench.report):
+        with pytest.raises(NotAllowed):
+            use(actor, analysis, details())
+    view = bench.save(doctor, analysis, details("Someone"))
+    with pytest.raises((NotAllowed, NotFound)):
+        bench.reopen(actor, view.public_id)
+
+
+def test_a_bad_file_stores_nothing(bench, doctor):
+    before = find_studies(bench.store, doctor).studies
+    with pytest.raises(FalxError, match="text"):
+        bench.analyse(doctor, Upload(b"not an image at all", "x.png"), task_key=TASK)
+    assert find_studies(bench.store, doctor).studies == before
+
+
+def test_an_unsaved_report_names_the_model_and_its_test(bench, doctor):
+    analysis = bench.analyse(doctor, UPLOADED, task_key=TASK)
+    pdf = bench.report(doctor, analysis, replace(details(), notes=""))
+    text = " ".join("".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
+    card = bench.engine.repository.card(analysis.prediction.model)
+    assert card.network_title in text
+    assert f"{card.test.accuracy.value:.1%}" in text
