@@ -100,6 +100,7 @@ def estimates(rows: Sequence[tuple[str, Estimate, int]], *, colours: Sequence[st
             mode="markers+text",
             text=[f"{100 * estimate.value:.1f}%" for (_, estimate, _), _ in ordered],
             textposition="top center",
+            cliponaxis=False,
             marker={"size": 11, "color": [colour for _, colour in ordered]},
             error_x={
                 "type": "data",
