@@ -18,7 +18,7 @@ def page() -> None:
             "tumour or none of these. It says how sure the model is, as a calibrated share of right answers, and shows "
             "where the model looked. Reports and studies are kept so that they can be found again."
         )
-        st.subheader("What it is not", anchor=False)
+        st.header("What it is not", anchor=False)
         st.markdown(
             "- It is no medical device and makes no diagnosis. It was made for research and demonstration.\n"
             "- It judges one slice. A tumour in another slice of the same study is not seen.\n"
@@ -26,14 +26,14 @@ def page() -> None:
             "unknown to it and may be given one of the three names or none.\n"
             "- The heat map shows what the model used. It is no outline of a tumour."
         )
-        st.subheader("What the confidence means", anchor=False)
+        st.header("What the confidence means", anchor=False)
         st.markdown(
             "Of 100 answers that Falx gives with a confidence of 93%, about 93 are right on images like those it was "
             "tested with. On other scanners and sequences the share may be lower. Below a threshold that was chosen "
             "beforehand the answer is “uncertain: refer”, which is an answer too."
         )
         model_card()
-        st.subheader("Terms", anchor=False)
+        st.header("Terms", anchor=False)
         st.markdown(
             f"Falx {VERSION}. The code is under the MIT licence. The trained weights are for research, not for "
             "commercial use; their terms stand in saved_models/LICENSE.md. The typeface is Inter, under the SIL Open "
@@ -49,7 +49,7 @@ def model_card() -> None:
     except FalxError as error:
         st.warning(str(error))
         return
-    st.subheader(f"The model: {card.network_title}, version {card.version}", anchor=False)
+    st.header(f"The model: {card.network_title}, version {card.version}", anchor=False)
     st.markdown(plain(card.intended_use))
     st.markdown("\n".join(f"- {plain(limit)}" for limit in card.limits))
     train = card.data.counts.get("train", {})

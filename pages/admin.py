@@ -24,7 +24,7 @@ def people() -> None:
         },
         border="horizontal", hide_index=True, alt="All accounts.",
     )  # fmt: skip
-    st.subheader("New account", anchor=False)
+    st.header("New account", anchor=False)
     with st.container(key="column", width=560), st.form("new_account", border=True):
         username = st.text_input("User name", max_chars=64, autocomplete="off")
         full_name = st.text_input("Full name", max_chars=200, autocomplete="off")

@@ -36,6 +36,7 @@ def page() -> None:
         with row:
             intake.closed_zone(None)
         failures.show(error)
+        intake.open_zone()
         return
     with row:
         intake.closed_zone(analysis.slice)

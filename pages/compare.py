@@ -68,7 +68,8 @@ def confusion(task: Task, card: Card, data: dict[str, Any]) -> None:
 def reliability(task: Task, card: Card, data: dict[str, Any]) -> None:
     st.markdown(
         f"Expected calibration error {interval(card.test.calibration_error)}. Points on the dotted line are "
-        "confidences that mean what they say; below it the model is too sure. Larger points hold more images."
+        "confidences that mean what they say; below it the model is too sure. Lines are 95% intervals; larger points "
+        "hold more images."
     )
     charts.reliability(data["reliability"], key="reliability")
     answered = data["uncertain"]
@@ -126,6 +127,8 @@ VIEWS: dict[str, Callable[[Task, Card, dict[str, Any]], None]] = {
     "ROC": roc,
 }
 
+SQUARE = {"Confusion", "Calibration", "ROC"}
+
 
 def page() -> None:
     require(acting.person(), Action.METRICS_VIEW)
@@ -153,7 +156,8 @@ def page() -> None:
             "Chart", list(VIEWS), default="By class", required=True, key="compare_view", wrap=True
         )
     path = repository.folder(refs[index]) / EVALUATION
-    VIEWS[str(view)](get_task(refs[index].task), cards[index], evaluation(str(path), path.stat().st_mtime_ns))
+    with st.container(key="chart", width=720 if view in SQUARE else "stretch"):
+        VIEWS[str(view)](get_task(refs[index].task), cards[index], evaluation(str(path), path.stat().st_mtime_ns))
 
 
 frame.run(page)

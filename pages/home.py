@@ -10,12 +10,13 @@ import streamlit as st
 from pages.view import acting, charts, frame, rows, tiles
 from pages.view.words import interval
 from services.errors import ModelNotFound
+from services.inference.prediction import Verdict
 from services.records.history import StudySummary, counts, find_studies
 from services.records.people import list_users
 from services.records.tables import Role
 from services.tasks import get_task
 
-LATEST, TREND, WEEKS = 8, 200, 8
+LATEST, TREND, WEEKS, OPEN = 8, 200, 8, "open"
 
 
 def doctor() -> None:
@@ -36,10 +37,10 @@ def doctor() -> None:
         st.page_link("pages/analyse.py", label="Analyse a slice", icon=":material/neurology:")
         return
     with st.container(key="section", horizontal=True, vertical_alignment="center"):
-        st.subheader("Latest studies", anchor=False, width="stretch")
+        st.header("Latest studies", anchor=False, width="stretch")
         st.page_link("pages/analyse.py", label="Analyse a slice", icon=":material/neurology:")
     rows.draw(studies[:LATEST], key="home")
-    st.subheader("Studies a week", anchor=False)
+    st.header("Answers by week of study", anchor=False)
     trend(studies)
 
 
@@ -50,11 +51,10 @@ def trend(studies: tuple[StudySummary, ...]) -> None:
     weeks = [this_week - timedelta(weeks=n) for n in reversed(range(WEEKS))]
     tally: Counter[tuple[date, str]] = Counter()
     for study in studies:
-        day = study.created.astimezone().date()
-        answered = study.label if study.verdict == "answered" else "open"
-        tally[day - timedelta(days=day.weekday()), answered or "open"] += 1
+        day, answered = study.study_date, study.verdict is Verdict.ANSWERED
+        tally[day - timedelta(days=day.weekday()), (study.label if answered else None) or OPEN] += 1
     series = [(c.name, c.colour, [tally[week, c.key] for week in weeks]) for c in task.classes]
-    series.append(("uncertain or refused", charts.open_colour(), [tally[week, "open"] for week in weeks]))
+    series.append(("uncertain or refused", None, [tally[week, OPEN] for week in weeks]))
     charts.counts_by([f"{week:%d %b}" for week in weeks], series, what="Studies", key="trend")
 
 
@@ -67,7 +67,7 @@ def researcher() -> None:
         except ModelNotFound as error:
             st.warning(str(error))
             continue
-        st.subheader(f"{get_task(task_key).title}: {card.network_title}, version {card.version}", anchor=False)
+        st.header(f"{get_task(task_key).title}: {card.network_title}, version {card.version}", anchor=False)
         with tiles.row(4):
             compare = "pages/compare.py"
             said = {

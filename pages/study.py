@@ -7,11 +7,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.view import acting, answer, frame, viewer, words
-from services.errors import NotFound
+from services.errors import FalxError, NotFound
 from services.records.studies import HEAT_MAP, REPORT, UPLOAD, StudyView, read_file
 from services.tasks import get_task
 from services.workflow import Reopened
 
+QUESTION = "What did this study show?"
 KINDS = {
     REPORT: ("Report (PDF)", "picture_as_pdf"),
     HEAT_MAP: ("Heat map (PNG)", "local_fire_department"),
@@ -27,18 +28,27 @@ def reopened(public_id: str, user_id: int) -> Reopened:
 
 def page() -> None:
     public_id = st.query_params.get("id", "")
-    if not public_id:
-        raise NotFound("This address names no study. Look for it in the history.")
-    with st.spinner("Opening the study"):
-        study = reopened(public_id, acting.person().user_id)
+    try:
+        if not public_id:
+            raise NotFound("This address names no study. Look for it in the history.")
+        with st.spinner("Opening the study"):
+            study = reopened(public_id, acting.person().user_id)
+    except FalxError:
+        frame.title(QUESTION)
+        raise
     view, task = study.view, get_task(study.view.task)
     number = f" · {view.patient.identifier}" if view.patient.identifier else ""
     about = (f"{view.patient.name}{number}", f"study of {words.day(view.study_date)}", view.description)
-    frame.title("What did this study show?", words.plain(" · ".join(part for part in about if part)))
+    frame.title(QUESTION, words.plain(" · ".join(part for part in about if part)))
     with st.container(key="reading"):
         left, right = st.columns([2, 1], gap="medium")
         with left:
             viewer.draw(task, study.slice, study.heat, key=public_id)
+            who, course = st.columns(2, gap="medium")
+            with who:
+                patient(view)
+            with course:
+                events(view)
             with st.expander("What the file says", icon=":material/description:"):
                 viewer.facts(study.slice)
         with right:
@@ -46,8 +56,6 @@ def page() -> None:
                 task, view.prediction, study.heat, view.gate_reasons, view.overrule_reason,
                 key=public_id, actions=lambda: downloads(view),
             )  # fmt: skip
-            events(view)
-            patient(view)
 
 
 def patient(view: StudyView) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -16,7 +17,7 @@ from services.reports.words import percent
 from services.tasks.task import Task
 
 STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showAxisDragHandles": False}
-ROW = 38
+ROW, SQUARE, LABEL = 38, 520, 30
 
 
 def show(figure: go.Figure, alt: str, *, height: int, key: str, top: int = 8) -> None:
@@ -43,11 +44,6 @@ def show(figure: go.Figure, alt: str, *, height: int, key: str, top: int = 8) ->
 def accent() -> str:
     """The one colour of what has no class."""
     return theme.palette().accent
-
-
-def open_colour() -> str:
-    """The grey of what has no answer."""
-    return theme.palette().muted
 
 
 def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
@@ -96,7 +92,7 @@ def estimates(rows: Sequence[tuple[str, Estimate, int]], *, colours: Sequence[st
     figure = go.Figure(
         go.Scatter(
             x=[estimate.value for (_, estimate, _), _ in ordered],
-            y=[name for (name, _, _), _ in ordered],
+            y=["<br>".join(wrap(name, LABEL)) for (name, _, _), _ in ordered],
             mode="markers+text",
             text=[f"{100 * estimate.value:.1f}%" for (_, estimate, _), _ in ordered],
             textposition="top center",
@@ -145,12 +141,16 @@ def confusion(task: Task, part: PartFigures, *, rates: bool, key: str) -> None:
         f"of {sum(row)} {name}: " + ", ".join(f"{n} as {other}" for n, other in zip(row, names, strict=True))
         for name, row in zip(names, counts, strict=True)
     )
-    show(figure, f"Confusion matrix of {part.images} test images. {said}.", height=440, key=key)
+    show(figure, f"Confusion matrix of {part.images} test images. {said}.", height=SQUARE, key=key)
 
 
 def reliability(points: Sequence[Mapping[str, float]], *, key: str) -> None:
-    """How often answers of a confidence are right; on the diagonal the confidence means what it says."""
+    """How often answers of a confidence are right; on the diagonal the confidence means what it says.
+
+    ``points`` hold "confidence", "right" (shares in 0..1) and "images"; the 95% intervals are Wilson's (1927).
+    """
     colours = theme.palette()
+    bounds = [_wilson(p["right"], p["images"]) for p in points]
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": colours.muted, "dash": "dot", "width": 1}, hoverinfo="skip"
@@ -158,22 +158,34 @@ def reliability(points: Sequence[Mapping[str, float]], *, key: str) -> None:
     figure.add_scatter(
         x=[p["confidence"] for p in points],
         y=[p["right"] for p in points],
-        mode="lines+markers",
-        line={"color": colours.accent, "width": 2},
+        mode="markers",
         marker={"size": [6 + min(22.0, p["images"] ** 0.5) for p in points], "color": colours.accent},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - p["right"] for p, (_, high) in zip(points, bounds, strict=True)],
+            "arrayminus": [p["right"] - low for p, (low, _) in zip(points, bounds, strict=True)],
+            "color": colours.muted,
+            "thickness": 1.5,
+        },
         customdata=[p["images"] for p in points],
         hovertemplate="confidence %{x:.1%}: %{y:.1%} right, %{customdata:.0f} images<extra></extra>",
     )
-    figure.add_annotation(
-        x=0.12, y=0.18, text="confidence = share right", textangle=-38, showarrow=False, font={"color": colours.muted}
-    )
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", title="Mean confidence of the answers in a bin")
-    figure.update_yaxes(range=[0, 1.02], tickformat=".0%", title="Share of them that are right")
+    figure.update_xaxes(range=[0, 1.03], tickformat=".0%", title="Mean confidence of the answers in a bin")
+    figure.update_yaxes(range=[0, 1.03], tickformat=".0%", title="Share of them that are right")
     said = "; ".join(
         f"{p['confidence']:.0%} confident, {p['right']:.0%} right ({p['images']:.0f} images)" for p in points
     )
-    show(figure, f"Reliability diagram on the test images: {said}.", height=460, key=key)
+    show(figure, f"Reliability diagram on the test images: {said}.", height=SQUARE, key=key)
+
+
+def _wilson(share: float, images: float) -> tuple[float, float]:
+    """The 95% interval of a share counted on ``images`` (E. B. Wilson, 1927)."""
+    z = 1.96
+    centre = (share + z * z / (2 * images)) / (1 + z * z / images)
+    reach = z * ((share * (1 - share) + z * z / (4 * images)) / images) ** 0.5 / (1 + z * z / images)
+    return min(share, centre - reach), max(share, centre + reach)
 
 
 def roc(task: Task, curves: Mapping[str, Mapping[str, Sequence[float]]], *, key: str) -> None:
@@ -200,20 +212,30 @@ def roc(task: Task, curves: Mapping[str, Mapping[str, Sequence[float]]], *, key:
     show(
         figure,
         "Receiver operating characteristic of each class against the others, on the test images.",
-        height=460,
+        height=SQUARE,
         key=key,
     )
 
 
-def counts_by(periods: Sequence[str], series: Sequence[tuple[str, str, Sequence[int]]], *, what: str, key: str) -> None:
-    """Stacked counts over time; ``series`` are (name, colour, one count a period)."""
-    figure = go.Figure(
-        [
-            go.Bar(x=list(periods), y=list(numbers), name=name, marker={"color": colour, "line": {"width": 0}},
-                   hovertemplate=f"{name}: %{{y}}<extra>%{{x}}</extra>")
-            for name, colour, numbers in series
-        ]
-    )  # fmt: skip
+def counts_by(
+    periods: Sequence[str], series: Sequence[tuple[str, str | None, Sequence[int]]], *, what: str, key: str
+) -> None:
+    """Stacked counts over time; ``series`` are (name, colour, one count a period), hatched where there is no colour."""
+    muted = theme.palette().muted
+    figure = go.Figure()
+    for name, colour, numbers in series:
+        hatched = {"shape": "/", "fillmode": "replace", "fgcolor": muted, "size": 7, "solidity": 0.25}
+        figure.add_bar(
+            x=list(periods),
+            y=list(numbers),
+            name=name,
+            marker={
+                "color": colour or muted,
+                "line": {"width": 0 if colour else 1, "color": muted},
+                "pattern": {} if colour else hatched,
+            },
+            hovertemplate=f"{name}: %{{y}}<extra>%{{x}}</extra>",
+        )
     figure.update_layout(
         barmode="stack", bargap=0.35,
         legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom", "traceorder": "normal"},
@@ -224,7 +246,7 @@ def counts_by(periods: Sequence[str], series: Sequence[tuple[str, str, Sequence[
     show(figure, f"{what} by period: {said}.", height=280, key=key)
 
 
-def _step(series: Sequence[tuple[str, str, Sequence[int]]]) -> int:
+def _step(series: Sequence[tuple[str, str | None, Sequence[int]]]) -> int:
     columns: Any = zip(*(numbers for _, _, numbers in series), strict=True)
     highest = max((sum(column) for column in columns), default=0)
     return max(1, -(-highest // 5))

@@ -72,6 +72,8 @@ def _uploader(key: str) -> None:
         file = st.session_state.get(widget)
         if file is not None:
             st.session_state[_UPLOAD] = Upload(file.getvalue(), file.name)
+            # The next uploader is another widget, and starts empty.
+            st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
 
     # No list of types: what a file is shows in its content, and a wrong name deserves a sentence of ours.
     st.file_uploader(f"PNG, JPEG or DICOM, up to {megabytes} MB", key=widget, on_change=take, max_upload_size=megabytes)
