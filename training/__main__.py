@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.errors import FalxError
+from services.inference.backend import load_backend
+
+if TYPE_CHECKING:
+    from training.finished import FinishedRun
 
 # TensorFlow frees and takes back the same large blocks at every step; unless glibc keeps them, the kernel gets most of
 # the time. glibc reads these only when a process starts.
@@ -20,12 +24,14 @@ Data = Annotated[list[Path], typer.Option("--data", help="Folder with a manifest
 Run = Annotated[Path, typer.Option("--run", help="Folder of the run: settings, weights, history, log.")]
 Cache = Annotated[Path, typer.Option(help="Folder where prepared images are kept between commands.")]
 Models = Annotated[Path, typer.Option(help="The model repository.")]
+NO_DATA: list[Path] = []
 RUN, CACHE, MODELS = Path("runs/latest"), Path("runs/cache"), Path("saved_models")
 
 
 @app.command()
 def train(
-    data: Data,
+    context: typer.Context,
+    data: Annotated[list[Path], typer.Option(help="Folder with a manifest.csv; repeat for several.")] = NO_DATA,
     task: Annotated[str, typer.Option(help="Key of the task.")] = "brain_tumor_type",
     model: Annotated[str, typer.Option(help="efficientnet, resnet50 or vgg16.")] = "efficientnet",
     weights: Annotated[
@@ -39,32 +45,55 @@ def train(
     rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1.5e-4,
     val_share: Annotated[float, typer.Option(help="Share of the val groups kept for val; the rest trains.")] = 0.4,
     patience: Annotated[int, typer.Option(help="Passes without a lower val loss before the run ends.")] = 6,
+    keep_last: Annotated[
+        bool, typer.Option(help="Run every pass and keep the last one's weights, not the lowest val loss's.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Decides draws, augmentation and the head's first weights.")] = 1,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16 where it is faster.")] = False,
-    resume: Annotated[bool, typer.Option(help="Go on after the last whole pass of --run.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(help="Go on after the last whole pass of --run, with its own settings; no other is accepted."),
+    ] = False,
 ) -> None:
     """Fit a network to the corpora: head first, then the whole of it; the best averaged weights stay in --run."""
-    from training.fit import RunSettings, fit, read_settings
+    from training.run import RunError, RunSettings, check_start, resumed
 
+    settings = RunSettings(
+        task=task,
+        network=model,
+        data=tuple(str(folder.resolve()) for folder in data),
+        weights=weights,
+        passes=passes,
+        draws=draws,
+        batch=batch,
+        rate=rate,
+        val_share=val_share,
+        patience=patience,
+        keep_last=keep_last,
+        seed=seed,
+        mixed_precision=mixed_precision,
+    )
     if resume:
-        settings = read_settings(run)
-    else:
-        settings = RunSettings(
-            task=task,
-            network=model,
-            data=tuple(str(folder.resolve()) for folder in data),
-            weights=weights,
-            passes=passes,
-            draws=draws,
-            batch=batch,
-            rate=rate,
-            val_share=val_share,
-            patience=patience,
-            seed=seed,
-            mixed_precision=mixed_precision,
-        )
+        settings = resumed(run, settings, _given(context) - {"run", "cache", "resume"})
+    elif not data:
+        raise RunError("There is nothing to train on: name a folder that holds a manifest.csv with --data.")
+    check_start(settings)
+    load_backend()
+    from training.fit import fit
+
     best = fit(settings, run, resume=resume, cache=cache)
     typer.echo(f"The best weights are in {best}. Next: python -m training calibrate --run {run}")
+
+
+def _given(context: typer.Context) -> set[str]:
+    """The fields of RunSettings that were named on the command line, and the options beside them."""
+    named = {name for name in context.params if _source(context, name) == "COMMANDLINE"}
+    return {"network" if name == "model" else name for name in named}
+
+
+def _source(context: typer.Context, name: str) -> str:
+    source = context.get_parameter_source(name)
+    return source.name if source else ""
 
 
 @app.command()
@@ -74,10 +103,18 @@ def calibrate(
     flips: Annotated[bool, typer.Option(help="Average over the slice and its mirror image.")] = True,
 ) -> None:
     """Find temperature and threshold on val and keep them in --run."""
+    found = _finished(run, cache, flips=flips).calibrate()
+    typer.echo(f"Temperature {found.temperature}, threshold {found.threshold} ({found.reason}).")
+
+
+def _finished(run: Path, cache: Path, *, flips: bool = True) -> FinishedRun:
+    from training.run import check_finished
+
+    check_finished(run)
+    load_backend()
     from training.finished import FinishedRun
 
-    found = FinishedRun(run, cache, flips=flips).calibrate()
-    typer.echo(f"Temperature {found.temperature}, threshold {found.threshold} ({found.reason}).")
+    return FinishedRun(run, cache, flips=flips)
 
 
 @app.command()
@@ -90,11 +127,11 @@ def register(
 ) -> None:
     """Write the run's model as a new version, with its card, and print its figures."""
     from services.inference.repository import ModelRepository
-    from training.finished import FinishedRun
+
+    finished, repository = _finished(run, cache), ModelRepository(models)
     from training.table import show
 
-    repository = ModelRepository(models)
-    ref, evaluation = FinishedRun(run, cache).register(repository)
+    ref, evaluation = finished.register(repository)
     if live:
         repository.make_live(ref, default=default)
     show(evaluation)
@@ -113,12 +150,15 @@ def evaluate(
     """Score a registered version again and print its figures beside its card's; exit 1 where they differ."""
     from services.inference.prediction import ModelRef
     from services.inference.repository import ModelRepository
-    from training.finished import differences, score_again
-    from training.table import show
 
     repository = ModelRepository(models)
     live = repository.live_ref(task, model or None)
     ref = ModelRef(task, live.network, version) if version else live
+    repository.card(ref)
+    load_backend()
+    from training.finished import differences, score_again
+    from training.table import show
+
     evaluation = score_again(repository, ref, data, cache)
     show(evaluation)
     differing = differences(repository.card(ref), evaluation)
@@ -134,7 +174,6 @@ def main() -> None:
     if sys.platform == "linux" and any(key not in os.environ for key in KEEP_MEMORY):
         os.environ.update({key: os.environ.get(key, value) for key, value in KEEP_MEMORY.items()})
         os.execv(sys.executable, [sys.executable, "-m", "training", *sys.argv[1:]])
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
     except FalxError as error:

@@ -20,6 +20,7 @@ from services.imaging.slice import FloatImage
 from services.tasks.task import Task
 
 TEST_FOLD, VAL_FOLD = "5", "4"
+NEEDED = {"file", "label", "source", "group"}
 
 
 class CorpusError(FalxError):
@@ -63,7 +64,11 @@ def read_corpora(folders: Sequence[Path], task: Task, *, val_share: float = 1.0)
         if not manifest.exists():
             raise CorpusError(f"{folder} holds no manifest.csv; name a folder that does with --data.")
         with manifest.open(newline="", encoding="utf-8") as lines:
-            for row in csv.DictReader(lines):
+            reader = csv.DictReader(lines)
+            columns = set(reader.fieldnames or ())
+            if lacking := sorted(NEEDED - columns) or ([] if columns & {"split", "fold"} else ["split or fold"]):
+                raise CorpusError(f"{manifest} lacks the column {', '.join(lacking)}; add what its images need.")
+            for row in reader:
                 if row["label"] not in task.labels:
                     raise CorpusError(
                         f"{manifest} has the label “{row['label']}”, which {task.key} does not know; "

@@ -12,7 +12,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from services.errors import FalxError
 from services.inference.card import WEIGHTS, Card, Estimate, PartFigures, PresenceFigures
 from services.inference.networks import build, set_arrays
 from services.inference.prediction import ModelRef
@@ -21,23 +20,17 @@ from services.tasks import get_task
 from training.calibrate import Calibration, calibrate
 from training.corpus import CorpusError, Sample, allowed_classes, data_hash, load_images, read_corpora
 from training.evaluate import Evaluation, evaluate, logits_of
-from training.fit import BEST, read_settings
 from training.register import in_half_precision, register
+from training.run import BEST, RunError, read_settings
 
 CALIBRATION = "calibration.json"
 TOLERANCE = 0.002
 
 
-class RunError(FalxError):
-    """A run's folder lacks what a command needs."""
-
-
 class FinishedRun:
-    """A run folder whose training is over, with its model and its data at hand."""
+    """A run folder whose training is over, as ``check_finished`` found, with its model and its data at hand."""
 
     def __init__(self, run: Path, cache: Path | None, *, flips: bool = True) -> None:
-        if not (run / BEST).exists():
-            raise RunError(f"{run} holds no {BEST}; train first with “python -m training train --run {run}”.")
         self.run, self.cache, self.flips = run, cache, flips
         self.settings = read_settings(run)
         self.task = get_task(self.settings.task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,58 +25,12 @@ from training.corpus import (
     sampling_weights,
 )
 from training.losses import OutlineLoss, PartialLabelLoss
+from training.run import BEST, HEAD, HISTORY, SETTINGS, RunSettings
 
-BEST, HEAD, SETTINGS, HISTORY = "best.weights.h5", "head.weights.h5", "run.json", "history.csv"
 WATCHED = "val_logits_loss"
 # Outlines fill a few hundredths of a slice.
 OUTLINE_PRIOR = keras.initializers.Constant(-3.0)
 HEAD_EPOCH = 100_000  # far from the passes of the main phase, so that its draws differ
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """Everything that decides a run's outcome; written into its folder and onto the model's card.
-
-    ``passes`` of ``draws`` images each; ``rate`` is AdamW's peak learning rate after ``warm_up`` passes, then cosine to
-    0; ``patience`` passes without a lower val loss end the run; ``val_share`` of the val groups are kept for validation
-    and calibration, the rest joins the training part; ``outline_weight`` is the share of the loss for finding the
-    tumour's outline, which is learnt beside the class and not shipped; ``ema`` is the momentum of the averaged weights
-    that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass.
-    """
-
-    task: str
-    network: str
-    data: tuple[str, ...]
-    weights: str
-    passes: int = 14
-    draws: int = 4480
-    batch: int = 32
-    rate: float = 1.5e-4
-    head_rate: float = 2e-3
-    head_passes: int = 1
-    warm_up: float = 0.5
-    weight_decay: float = 0.02
-    smoothing: float = 0.03
-    outline_weight: float = 0.5
-    dropout: float = 0.3
-    ema: float = 0.99
-    patience: int = 6
-    val_share: float = 0.4
-    seed: int = 1
-    mixed_precision: bool = False
-    keep_last: bool = False
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps a pass."""
-        return max(1, self.draws // self.batch)
-
-
-def read_settings(run: Path) -> RunSettings:
-    """The settings of an existing run folder."""
-    stored = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
-    stored["data"] = tuple(stored["data"])
-    return RunSettings(**stored)
 
 
 def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path | None = None) -> Path:
@@ -133,13 +87,6 @@ def with_outline(model: keras.Model, network: str) -> keras.Model:
     both = keras.layers.Conv2D(64, 3, padding="same", activation="relu", name="outline_mix")(both)
     outline = keras.layers.Conv2D(1, 1, bias_initializer=OUTLINE_PRIOR, dtype="float32", name="outline")(both)
     return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": outline})
-
-
-def starting_weights(settings: RunSettings) -> str:
-    """The file, "imagenet" or "none" that the run began with, also where it went on from other runs."""
-    while Path(settings.weights).is_dir():
-        settings = read_settings(Path(settings.weights))
-    return settings.weights
 
 
 def _start(model: keras.Model, settings: RunSettings) -> None:
@@ -229,8 +176,9 @@ def _fit_all(
         keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
         KeepBest(model, run / BEST, _best_so_far(run) if resume else float("inf"), always=settings.keep_last),
         keras.callbacks.CSVLogger(str(run / HISTORY), append=resume),
-        keras.callbacks.EarlyStopping(WATCHED, mode="min", patience=settings.patience),
     ]
+    if not settings.keep_last:
+        callbacks.append(keras.callbacks.EarlyStopping(WATCHED, mode="min", patience=settings.patience))
     if keras.backend.backend() == "tensorflow":
         callbacks.append(keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False))
     done = _passes_done(run) if resume else 0

@@ -27,7 +27,7 @@ from services.tasks.task import Task
 from training.calibrate import Calibration
 from training.corpus import Sample, data_hash
 from training.evaluate import Evaluation, logits_of
-from training.fit import RunSettings, read_settings, starting_weights
+from training.run import RunSettings, read_settings, starting_weights
 from training.sources import INTENDED_USE, LICENCES, LIMITS, RESEARCH_ONLY, UNKNOWN_TERMS, WEIGHT_TERMS
 
 LIBRARIES = ("tensorflow-cpu", "keras", "keras-cv", "numpy", "opencv-python-headless", "scikit-learn")

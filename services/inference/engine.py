@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from services.errors import ModelMismatch
 from services.imaging.prepare import Prepared, to_slice
 from services.imaging.slice import FloatImage
+from services.inference.backend import load_backend
 from services.inference.calibration import probabilities
 from services.inference.card import SELF_TEST, WEIGHTS, Card
 from services.inference.prediction import HeatMap, ModelRef, Prediction, Verdict
@@ -110,6 +111,7 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
         )
     if card.classes != task.class_keys:
         raise ModelMismatch(f"The model {ref} knows the classes {card.classes}, the task {task.class_keys}.")
+    load_backend()
     from services.inference import explain, networks
 
     _let_memory_grow()

@@ -1,7 +1,8 @@
 """The networks by name, built the same for training and serving, free of calls that only one Keras backend knows.
 
 Each takes float32 (batch, size, size, 1) in 0..1 and gives logits float32 (batch, classes). All layers of the backbone
-lie in one flat graph, so that a heat map can name any of them.
+lie in one flat graph, so that a heat map can name any of them. Keras is imported when a network is built, so that their
+names can be known without it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from services.errors import ModelDamaged, ModelNotFound
+
+if TYPE_CHECKING:
+    import keras
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -41,11 +44,15 @@ class Network:
 
 
 def _efficientnet(colour: Any) -> keras.Model:
+    import keras
+
     return keras.applications.EfficientNetV2B0(include_top=False, weights=None, input_tensor=colour)
 
 
 def _resnet50(colour: Any) -> keras.Model:
     """ResNet-50 in its "v1.5" form: stages 3 to 5 halve the resolution in the 3x3 convolution, not in the first 1x1."""
+    import keras
+
     first = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=colour)
     config = first.get_config()
     for layer in config["layers"]:
@@ -58,6 +65,8 @@ def _resnet50(colour: Any) -> keras.Model:
 
 
 def _vgg16(colour: Any) -> keras.Model:
+    import keras
+
     return keras.applications.VGG16(include_top=False, weights=None, input_tensor=colour)
 
 
@@ -102,6 +111,8 @@ def get_network(key: str) -> Network:
 
 def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> keras.Model:
     """Fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits."""
+    import keras
+
     network = get_network(key)
     grey = keras.Input((size, size, 1), name="slice", dtype="float32")
     channels = [
@@ -121,6 +132,8 @@ def load_starting_weights(model: keras.Model, key: str, source: str) -> str:
     ``source`` is "none" (fresh weights), "imagenet" (downloaded by Keras) or a file: a Keras .weights.h5 of the
     backbone without its top, or a .npz of arrays named <layer>/<weight> which may hold a part of the layers.
     """
+    import keras
+
     if source == "none":
         return "none: fresh random weights"
     if source == "imagenet":
@@ -144,6 +157,8 @@ def load_starting_weights(model: keras.Model, key: str, source: str) -> str:
 
 def _from_keras_applications(model: keras.Model, key: str) -> None:
     """Keras's ImageNet files; ResNet50 and VGG16 expect BGR less a mean, which is folded into their first layer."""
+    import keras
+
     shape = (*model.input_shape[1:3], 3)
     if key == "efficientnet":
         _copy(keras.applications.EfficientNetV2B0(include_top=False, weights="imagenet", input_shape=shape), model)
@@ -169,6 +184,8 @@ def _copy(source: keras.Model, target: keras.Model) -> None:
 
 def get_arrays(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
     """Every weight in half precision under <layer>/<weight>; what a version folder's weights file holds."""
+    import keras
+
     return {
         f"{layer.name}/{weight.name}": np.asarray(keras.ops.convert_to_numpy(weight), np.float16)
         for layer in model.layers

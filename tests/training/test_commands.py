@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -14,8 +17,9 @@ from typer.testing import CliRunner
 from services.imaging.phantom import PHANTOMS, draw
 from services.inference.engine import Engine
 from services.inference.repository import ModelRepository
+from services.settings import ROOT
 from services.tasks import get_task
-from training.__main__ import app
+from training.__main__ import KEEP_MEMORY, app
 
 LABELS = ("glioma", "meningioma", "pituitary", "notumor")
 
@@ -50,7 +54,7 @@ def run(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     invoke(*arguments, "--passes", "1")
     settings = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(settings | {"passes": 2}))
-    invoke("train", "--data", str(corpus / "named"), "--run", str(folder), "--cache", str(folder / "cache"), "--resume")
+    invoke("train", "--run", str(folder), "--cache", str(folder / "cache"), "--resume")
     return folder
 
 
@@ -97,6 +101,56 @@ def test_evaluate_says_when_the_images_are_others(run, corpus, tmp_path):
     )
     assert result.exit_code != 0
     assert "do not hold the images" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--passes", "3"), "has passes 2, and 3 was asked for"),
+        (("--model", "resnet50"), "has network vgg16"),
+        (("--keep-last",), "has keep last False"),
+        (("--data", "/another"), "/another was asked for"),
+    ],
+)
+def test_a_resumed_run_refuses_other_settings_and_takes_its_own(run, option, words):
+    before = (run / "run.json").read_text()
+    result = CliRunner().invoke(app, ["train", "--run", str(run), "--resume", "--seed", "1", *option])
+    assert result.exit_code != 0
+    assert words in str(result.exception)
+    assert (run / "run.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--data {home}/missing", "manifest.csv"),
+        ("--data {home}", "manifest.csv"),
+        ("", "--data"),
+        ("--data {home}/named --task knee", "knee"),
+        ("--data {home}/named --model alexnet", "alexnet"),
+        ("--data {home}/named --weights {home}/none.h5", "starting weights"),
+        ("--data {home}/named --weights {home}", "best.weights.h5"),
+        ("--resume --run {home}", "run.json"),
+    ],
+)
+def test_what_keeps_training_from_starting_is_said_before_tensorflow_is_loaded(corpus, arguments, words):
+    code = (
+        "import sys\n"
+        "from training.__main__ import main\n"
+        "sys.argv[0] = 'training'\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
+    )
+    typed = ["train", *arguments.format(home=corpus).split()]
+    answer = subprocess.run(
+        [sys.executable, "-c", code, *typed], cwd=ROOT, env=os.environ | KEEP_MEMORY, capture_output=True, text=True
+    )
+    assert answer.returncode == 2
+    assert words in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    assert answer.stdout == "[]\n"
 
 
 def test_commands_tell_what_is_missing(tmp_path):

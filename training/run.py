@@ -1,0 +1,117 @@
+"""What a training run was told to do, and the files of its folder; known without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.errors import FalxError, ModelNotFound
+from services.inference.networks import get_network
+from services.tasks import get_task
+from training.corpus import CorpusError, read_corpora
+
+BEST, HEAD, SETTINGS, HISTORY = "best.weights.h5", "head.weights.h5", "run.json", "history.csv"
+
+
+class RunError(FalxError):
+    """A run's folder lacks what a command needs, or says something else than the command."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything that decides a run's outcome; written into its folder and onto the model's card.
+
+    ``passes`` of ``draws`` images each; ``rate`` is AdamW's peak learning rate after ``warm_up`` passes, then cosine to
+    0; ``patience`` passes without a lower val loss end the run; ``val_share`` of the val groups are kept for validation
+    and calibration, the rest joins the training part; ``outline_weight`` is the share of the loss for finding the
+    tumour's outline, which is learnt beside the class and not shipped; ``ema`` is the momentum of the averaged weights
+    that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass.
+    """
+
+    task: str
+    network: str
+    data: tuple[str, ...]
+    weights: str
+    passes: int = 14
+    draws: int = 4480
+    batch: int = 32
+    rate: float = 1.5e-4
+    head_rate: float = 2e-3
+    head_passes: int = 1
+    warm_up: float = 0.5
+    weight_decay: float = 0.02
+    smoothing: float = 0.03
+    outline_weight: float = 0.5
+    dropout: float = 0.3
+    ema: float = 0.99
+    patience: int = 6
+    val_share: float = 0.4
+    seed: int = 1
+    mixed_precision: bool = False
+    keep_last: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps a pass."""
+        return max(1, self.draws // self.batch)
+
+
+def read_settings(run: Path) -> RunSettings:
+    """The settings of an existing run folder; raises RunError where it holds none that read."""
+    path = run / SETTINGS
+    if not path.exists():
+        raise RunError(f"{run} holds no {SETTINGS}, so it is no run; train first, or name the run's folder with --run.")
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored["data"] = tuple(stored["data"])
+        return RunSettings(**stored)
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{path} does not read ({error}); restore it, or train again.") from error
+
+
+def resumed(run: Path, asked: RunSettings, given: Collection[str]) -> RunSettings:
+    """The settings of the run that is to go on; raises RunError where ``asked`` differs in a ``given`` field."""
+    stored = read_settings(run)
+    for field in sorted(given):
+        here, there = _shown(getattr(stored, field)), _shown(getattr(asked, field))
+        if here != there:
+            raise RunError(
+                f"The run in {run} has {field.replace('_', ' ')} {here}, and {there} was asked for. A run goes on with "
+                "its own settings: leave the option out, or train into another folder."
+            )
+    return stored
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def check_start(settings: RunSettings) -> None:
+    """Raise the sentence for whatever keeps the run from starting: task, network, starting weights or data."""
+    task = get_task(settings.task)
+    get_network(settings.network)
+    weights = Path(settings.weights)
+    if weights.is_dir() and not (weights / BEST).exists():
+        raise RunError(f"{weights} holds no {BEST}; name the folder of a run whose training is over with --weights.")
+    if settings.weights not in ("imagenet", "none") and not weights.exists():
+        raise ModelNotFound(f"The starting weights {weights} are not there. Give a file, “imagenet” or “none”.")
+    folders = [Path(folder) for folder in settings.data]
+    parts = {sample.part for sample in read_corpora(folders, task, val_share=settings.val_share)}
+    if missing := {"train", "val"} - parts:
+        raise CorpusError(f"The folders hold no image of the part {' or '.join(sorted(missing))}; add one with --data.")
+
+
+def check_finished(run: Path) -> None:
+    """Raise RunError where the folder holds no trained weights."""
+    if not (run / BEST).exists():
+        raise RunError(f"{run} holds no {BEST}; train first with “python -m training train --run {run}”.")
+
+
+def starting_weights(settings: RunSettings) -> str:
+    """The file, "imagenet" or "none" that the run began with, also where it went on from other runs."""
+    while Path(settings.weights).is_dir():
+        settings = read_settings(Path(settings.weights))
+    return settings.weights
