@@ -45,6 +45,7 @@ def train(
     rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1.5e-4,
     val_share: Annotated[float, typer.Option(help="Share of the val groups kept for val; the rest trains.")] = 0.4,
     patience: Annotated[int, typer.Option(help="Passes without a lower val loss before the run ends.")] = 6,
+    transplants: Annotated[float, typer.Option(help="Share of healthy draws that get another slice's tumour.")] = 0.0,
     keep_last: Annotated[
         bool, typer.Option(help="Run every pass and keep the last one's weights, not the lowest val loss's.")
     ] = False,
@@ -69,6 +70,7 @@ def train(
         rate=rate,
         val_share=val_share,
         patience=patience,
+        transplants=transplants,
         keep_last=keep_last,
         seed=seed,
         mixed_precision=mixed_precision,

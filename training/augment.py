@@ -1,13 +1,14 @@
 """Batches for training: draws balanced over cells, style changes, then rotation, flip, zoom and shift.
 
 Two input paths give batches of the same kind: keras-cv inside tf.data (TensorFlow backend), and NumPy with OpenCV for
-Keras's other backends. keras-cv is imported here and nowhere else.
+Keras's other backends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.style import restyle
+from training.transplant import transplant
 
+FINER = 2  # outlines are moved at this many times the cells a side
 Batch = tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]
 
 
@@ -35,7 +38,9 @@ class Draws:
 
     ``images`` uint8 (n, side, side), ``labels`` float32 (n, classes) of allowed classes, ``weights`` float64 (n,) that
     sum to 1. ``outlines`` uint8 (n, side, side) with 255 inside a tumour, ``known`` bool (n,) where they mean anything,
-    ``cells`` the side of the map that outlines are averaged to.
+    ``cells`` the side of the map that outlines are averaged to. ``positive`` bool (classes,) tells tumours from none;
+    ``transplants`` is the share of drawn healthy slices that get the outlined tumour of another: then the label is
+    "some tumour", since where a tumour sits is part of what it is.
     """
 
     images: NDArray[np.uint8]
@@ -44,9 +49,16 @@ class Draws:
     outlines: NDArray[np.uint8]
     known: NDArray[np.bool_]
     cells: int
+    positive: NDArray[np.bool_]
+    transplants: float
     batch: int
     steps: int
     seed: int
+
+    @cached_property
+    def outlined(self) -> NDArray[np.bool_]:
+        """(n,) True where a tumour is outlined."""
+        return np.array([outline.any() for outline in self.outlines])
 
     def indices(self, epoch: int) -> NDArray[np.int64]:
         """(steps, batch) of drawn images; the same for the same seed and epoch."""
@@ -55,10 +67,30 @@ class Draws:
         return np.asarray(drawn, np.int64)
 
 
-def styled_batch(draws: Draws, epoch: int, step: int, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The chosen images restyled, with their outlines behind them: uint8 (batch, side, side, 2)."""
+Styled = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]
+
+
+def styled_batch(draws: Draws, epoch: int, step: int) -> Styled:
+    """One batch before it is moved.
+
+    Images uint8 (batch, side, side) restyled, outlines uint8 (batch, FINER * cells, FINER * cells), labels float32
+    (batch, classes) and bool (batch,) where the outline is known.
+    """
     rng = np.random.default_rng((draws.seed, epoch, step, 1))
-    return np.stack([np.stack([restyle(draws.images[i], rng), draws.outlines[i]], axis=-1) for i in chosen])
+    donors = np.flatnonzero(draws.outlined)
+    images, outlines, labels, known = [], [], [], []
+    for index in draws.indices(epoch)[step]:
+        image, outline, label = draws.images[index], draws.outlines[index], draws.labels[index]
+        if len(donors) and not label[draws.positive].any() and rng.random() < draws.transplants:
+            donor = rng.choice(donors)
+            done = transplant(image, draws.images[donor], draws.outlines[donor], rng)
+            if done:
+                (image, outline), label = done, draws.positive.astype(np.float32)
+        images.append(restyle(image, rng))
+        outlines.append(cv2.resize(outline, (draws.cells * FINER,) * 2, interpolation=cv2.INTER_AREA))
+        labels.append(label)
+        known.append(draws.known[index])
+    return np.stack(images), np.stack(outlines), np.stack(labels), np.array(known)
 
 
 def numpy_batches(draws: Draws, geometry: Geometry, first_epoch: int = 0) -> Iterator[Batch]:
@@ -67,58 +99,61 @@ def numpy_batches(draws: Draws, geometry: Geometry, first_epoch: int = 0) -> Ite
     That is ``logits``, the allowed classes (batch, classes), and ``outline``, the share of each cell inside a tumour
     (batch, cells, cells, 1), -1 where unknown.
     """
-    epoch, side = first_epoch, draws.images.shape[1]
+    epoch = first_epoch
     while True:
-        for step, chosen in enumerate(draws.indices(epoch)):
+        for step in range(draws.steps):
             rng = np.random.default_rng((draws.seed, epoch, step, 2))
-            styled = styled_batch(draws, epoch, step, chosen)
-            moved = np.stack([_move(image, geometry, rng) for image in styled]).astype(np.float32) / np.float32(255)
-            cut = (len(chosen), draws.cells, side // draws.cells, draws.cells, side // draws.cells)
-            shares = moved[..., 1].reshape(cut).mean(axis=(2, 4))[..., None]
-            shares[~draws.known[chosen]] = -1
-            yield moved[..., :1], {"logits": draws.labels[chosen], "outline": shares}
+            styled, drawn, labels, known = styled_batch(draws, epoch, step)
+            moved = [_move(image, outline, geometry, rng) for image, outline in zip(styled, drawn, strict=True)]
+            images = np.stack([image for image, _ in moved])[..., None].astype(np.float32) / np.float32(255)
+            outlines = np.stack([outline for _, outline in moved]).astype(np.float32) / np.float32(255)
+            shares = outlines.reshape(len(known), draws.cells, FINER, draws.cells, FINER, 1).mean(axis=(2, 4))
+            shares[~known] = -1
+            yield images, {"logits": labels, "outline": shares}
         epoch += 1
 
 
-def _move(image: NDArray[np.uint8], geometry: Geometry, rng: np.random.Generator) -> NDArray[np.uint8]:
-    side = image.shape[0]
+def _move(
+    image: NDArray[np.uint8], outline: NDArray[np.uint8], geometry: Geometry, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Image and outline moved alike."""
     angle = 360 * rng.uniform(-geometry.rotation, geometry.rotation)
-    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), angle, 1 + rng.uniform(-geometry.zoom, geometry.zoom))
-    matrix[:, 2] += rng.uniform(-geometry.shift, geometry.shift, 2) * side
-    moved = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR)
-    return np.asarray(moved[:, ::-1] if rng.random() < geometry.flip else moved, np.uint8)
+    zoom = 1 + rng.uniform(-geometry.zoom, geometry.zoom)
+    shift, mirrored = rng.uniform(-geometry.shift, geometry.shift, 2), rng.random() < geometry.flip
+
+    def moved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        side = picture.shape[0]
+        matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), angle, zoom)
+        matrix[:, 2] += shift * side
+        there = cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR)
+        return np.asarray(there[:, ::-1] if mirrored else there, np.uint8)
+
+    return moved(image), moved(outline)
 
 
 def keras_cv_batches(draws: Draws, geometry: Geometry, first_epoch: int = 0) -> Any:
     """An endless tf.data.Dataset of the same batches, moved by keras-cv, prepared while the network works."""
-    import keras_cv
     import tensorflow as tf
 
-    zoom = (-geometry.zoom, geometry.zoom)
-    layers = [
-        keras_cv.layers.RandomFlip("horizontal", rate=geometry.flip, seed=draws.seed),
-        keras_cv.layers.RandomRotation(geometry.rotation, fill_mode="constant", seed=draws.seed + 1),
-        keras_cv.layers.RandomZoom(zoom, fill_mode="constant", seed=draws.seed + 2),
-        keras_cv.layers.RandomTranslation(geometry.shift, geometry.shift, fill_mode="constant", seed=draws.seed + 3),
-    ]
-    side, classes = draws.images.shape[1], draws.labels.shape[1]
-    types = [tf.uint8, tf.float32, tf.bool]
+    from training.placement import RandomPlacement
 
-    def styled(number: Any) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
-        epoch, step = divmod(int(number), draws.steps)
-        chosen = draws.indices(epoch)[step]
-        return styled_batch(draws, epoch, step, chosen), draws.labels[chosen], draws.known[chosen]
+    place = RandomPlacement(geometry, seed=draws.seed)
+    side, classes = draws.images.shape[1], draws.labels.shape[1]
+    small = draws.cells * FINER
+    types = [tf.uint8, tf.uint8, tf.float32, tf.bool]
+
+    def styled(number: Any) -> Styled:
+        return styled_batch(draws, *divmod(int(number), draws.steps))
 
     def batch(number: Any) -> tuple[Any, Any]:
-        images, labels, known = tf.numpy_function(styled, [number], types, stateful=False)
-        moved = tf.cast(tf.ensure_shape(images, (draws.batch, side, side, 2)), tf.float32)
-        for layer in layers:
-            moved = layer(moved, training=True)
-        moved = tf.clip_by_value(moved / 255.0, 0.0, 1.0)
-        shares = tf.nn.avg_pool2d(moved[..., 1:], side // draws.cells, side // draws.cells, "VALID")
+        images, outlines, labels, known = tf.numpy_function(styled, [number], types, stateful=False)
+        images = tf.ensure_shape(images, (draws.batch, side, side))[..., None]
+        outlines = tf.ensure_shape(outlines, (draws.batch, small, small))[..., None]
+        moved = place({"images": images, "segmentation_masks": outlines}, training=True)
+        shares = tf.nn.avg_pool2d(moved["segmentation_masks"], FINER, FINER, "VALID")
         known = tf.reshape(tf.ensure_shape(known, (draws.batch,)), (draws.batch, 1, 1, 1))
-        outlines = tf.where(known, shares, -1.0)
-        return moved[..., :1], {"logits": tf.ensure_shape(labels, (draws.batch, classes)), "outline": outlines}
+        learnt = {"logits": tf.ensure_shape(labels, (draws.batch, classes)), "outline": tf.where(known, shares, -1.0)}
+        return moved["images"], learnt
 
     # Not from_generator: in TensorFlow 2.21 it lowers glibc's trim threshold, and each step pays for it in the kernel.
     numbers = tf.data.Dataset.range(first_epoch * draws.steps, np.iinfo(np.int64).max)

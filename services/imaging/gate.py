@@ -46,7 +46,7 @@ def check(image: Slice, task: Task) -> GateDecision:
         )
     elif max(rows, columns) > gate.maximum_aspect * min(rows, columns):
         reasons.append(f"The image is {columns} x {rows} pixels, far too long and narrow for a {task.subject}.")
-    low, high = np.percentile(image.pixels[:: max(1, rows // 256), :: max(1, columns // 256)], (1, 99))
+    low, high = np.percentile(image.pixels[:: max(1, rows // 128), :: max(1, columns // 128)], (1, 99))
     if high - low < gate.minimum_contrast:
         reasons.append("The image is nearly blank: there is too little contrast to judge anything.")
     elif _bright_rim(image.pixels) > gate.maximum_rim:

@@ -6,6 +6,8 @@ TensorFlow is imported when the first model is loaded, never before.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from services.errors import ModelMismatch
+from services.errors import InferenceError, ModelMismatch
 from services.imaging.prepare import Prepared, to_slice
 from services.imaging.slice import FloatImage
 from services.inference.backend import load_backend
@@ -24,19 +26,35 @@ from services.inference.repository import ModelRepository
 from services.tasks.task import Task
 
 if TYPE_CHECKING:
-    from services.inference.explain import Answer, Explanation
+    from services.inference.explain import Explanation
 
 SELF_TEST_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A version in memory: its card, its two compiled calls, and the lock that lets one caller through at a time."""
+    """A version in memory: its card, its compiled call, and the lock that lets one caller through at a time."""
 
     card: Card
-    answer: Answer
     explanation: Explanation
     lock: Lock
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Let one caller through at a time, and say in a sentence where TensorFlow fails, for want of memory above all.
+
+        Raises InferenceError.
+        """
+        import tensorflow as tf
+
+        with self.lock:
+            try:
+                yield
+            except (tf.errors.OpError, MemoryError) as error:
+                raise InferenceError(
+                    f"The model could not finish its answer ({type(error).__name__}). Try again in a minute; if it "
+                    "stays like this, let an administrator see whether the machine is short of memory."
+                ) from error
 
 
 class Engine:
@@ -50,14 +68,14 @@ class Engine:
     def predict(self, prepared: Prepared, task: Task, network: str | None = None) -> Prediction:
         """The calibrated answer alone."""
         model, started = self.loaded(task, network), time.perf_counter()
-        with model.lock:
-            logits = model.answer(prepared.pixels)
+        with model.turn():
+            logits, _ = model.explanation(prepared.pixels, -1)
         return _prediction(model.card, logits, started)
 
     def answer(self, prepared: Prepared, task: Task, network: str | None = None) -> tuple[Prediction, HeatMap]:
         """The calibrated answer and the heat map of its class, in one compiled call."""
         model, started = self.loaded(task, network), time.perf_counter()
-        with model.lock:
+        with model.turn():
             logits, coarse = model.explanation(prepared.pixels, -1)
         prediction = _prediction(model.card, logits, started)
         return prediction, _heat_map(coarse, prepared, model.card, prediction.label)
@@ -65,7 +83,7 @@ class Engine:
     def heat_for(self, prepared: Prepared, task: Task, label: str, network: str | None = None) -> HeatMap:
         """What in the slice spoke for ``label``, whichever class was answered."""
         model = self.loaded(task, network)
-        with model.lock:
+        with model.turn():
             _, coarse = model.explanation(prepared.pixels, model.card.classes.index(label))
         return _heat_map(coarse, prepared, model.card, label)
 
@@ -73,8 +91,7 @@ class Engine:
         """Load and compile the live model, so that the first answer is as quick as the next."""
         model = self.loaded(task, network)
         blank = np.zeros((task.preparation.size,) * 2, np.float32)
-        with model.lock:
-            model.answer(blank)
+        with model.turn():
             model.explanation(blank, -1)
 
     def loaded(self, task: Task, network: str | None = None) -> LoadedModel:
@@ -120,7 +137,6 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
         networks.set_arrays(network, arrays)
     model = LoadedModel(
         card,
-        explain.compile_answer(network, flips=card.flips),
         explain.compile_explanation(network, card.heat_layer, flips=card.flips),
         Lock(),
     )
@@ -132,7 +148,8 @@ def _self_test(model: LoadedModel, repository: ModelRepository) -> None:
     with np.load(repository.folder(model.card.ref) / SELF_TEST, allow_pickle=False) as arrays:
         squares = arrays["squares"].astype(np.float32) / np.float32(255)
     for square, expected in zip(squares, model.card.self_test_probabilities, strict=True):
-        found = probabilities(model.answer(square), model.card.temperature)
+        logits, _ = model.explanation(square, -1)
+        found = probabilities(logits, model.card.temperature)
         if np.abs(found - np.array(expected)).max() > SELF_TEST_TOLERANCE:
             raise ModelMismatch(
                 f"The model {model.card.ref} answers its self-test with {np.round(found, 3).tolist()} where its card "
