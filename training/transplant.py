@@ -33,7 +33,7 @@ def transplant(healthy: Grey, donor: Grey, outline: Grey, rng: np.random.Generat
     row, column = places[rng.integers(len(places))]
     matrix[:, 2] += (column - left - width / 2, row - top - height / 2)
     lesion, inside = (cv2.warpAffine(picture, matrix, (side, side)) for picture in (donor, outline))
-    inside = np.asarray(np.where(healthy > HEAD, inside, 0), np.uint8)
+    inside = np.where(healthy > HEAD, inside, 0).astype(np.uint8)
     rim = cv2.dilate(inside, np.ones((13, 13), np.uint8)) - inside
     around, before = healthy[rim > 127], lesion[(rim > 127) & (lesion > 0)]
     if not len(around) or not len(before) or inside.max() < 128:
@@ -43,7 +43,7 @@ def transplant(healthy: Grey, donor: Grey, outline: Grey, rng: np.random.Generat
     mixed = healthy + share * (lesion * np.float32(gain) - healthy)
     if np.abs(mixed - healthy)[inside > 127].mean() < VISIBLE:
         return None
-    return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8), inside
+    return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8), np.asarray(inside, np.uint8)
 
 
 def _box(outline: Grey) -> tuple[int, int, int, int]:
