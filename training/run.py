@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class RunSettings:
     and calibration, the rest joins the training part; ``outline_weight`` is the share of the loss for finding the
     tumour's outline, which is learnt beside the class and not shipped; ``transplants`` is the share of healthy draws
     that get another slice's tumour; ``ema`` is the momentum of the averaged weights that are kept: those of the lowest
-    val loss, or with ``keep_last`` those of the last pass.
+    val loss, or with ``keep_last`` those of the last pass. ``averaged`` names the runs whose weights were averaged.
     """
 
     task: str
@@ -54,6 +54,7 @@ class RunSettings:
     seed: int = 1
     mixed_precision: bool = False
     keep_last: bool = False
+    averaged: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -68,8 +69,8 @@ def read_settings(run: Path) -> RunSettings:
         raise RunError(f"{run} holds no {SETTINGS}, so it is no run; train first, or name the run's folder with --run.")
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        stored["data"] = tuple(stored["data"])
-        return RunSettings(**stored)
+        listed = {key: tuple(value) for key, value in stored.items() if isinstance(value, list)}
+        return RunSettings(**(stored | listed))
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{path} does not read ({error}); restore it, or train again.") from error
 
@@ -110,6 +111,23 @@ def check_finished(run: Path) -> None:
     """Raise RunError where the folder holds no trained weights."""
     if not (run / BEST).exists():
         raise RunError(f"{run} holds no {BEST}; train first with “python -m training train --run {run}”.")
+
+
+def averaged_settings(runs: Sequence[Path]) -> RunSettings:
+    """What the average of ``runs`` is: the last run's settings, with the val groups that none of them learnt from.
+
+    Raises RunError where there are fewer than two, one is not finished, or they differ in task, network or data.
+    """
+    if len(runs) < 2:
+        raise RunError("An average needs at least two runs; name each with --of.")
+    for run in runs:
+        check_finished(run)
+    all_settings = [read_settings(run) for run in runs]
+    if len({(s.task, s.network, s.data) for s in all_settings}) > 1:
+        raise RunError("Runs of different tasks, networks or data have no average; name runs that agree in these.")
+    # The groups kept at a smaller share are among those kept at a larger one.
+    least = min(s.val_share for s in all_settings)
+    return replace(all_settings[-1], val_share=least, averaged=tuple(str(run) for run in runs))
 
 
 def starting_weights(settings: RunSettings) -> str:

@@ -1,0 +1,53 @@
+"""Averaging the weights of finished runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from services.inference.networks import build
+from training.average import average
+from training.run import BEST, SETTINGS, RunError, RunSettings, averaged_settings, read_settings
+
+SETTINGS_OF_ALL = RunSettings("brain_tumor_type", "efficientnet", ("brain_mri",), "none")
+
+
+def finished(folder: Path, settings: RunSettings, model: keras.Model | None = None) -> Path:
+    folder.mkdir()
+    (folder / SETTINGS).write_text(json.dumps(asdict(settings)), encoding="utf-8")
+    if model is None:
+        (folder / BEST).touch()
+    else:
+        model.save_weights(folder / BEST)
+    return folder
+
+
+def test_every_weight_is_the_mean_and_val_is_what_no_run_learnt_from(tmp_path):
+    model = build("efficientnet", 4)
+    first = [np.array(weight) for weight in model.get_weights()]
+    runs = [finished(tmp_path / "a", replace(SETTINGS_OF_ALL, val_share=0.2), model)]
+    model.set_weights([weight + 2 for weight in first])
+    runs.append(finished(tmp_path / "b", replace(SETTINGS_OF_ALL, val_share=0.4, seed=7), model))
+    settings = averaged_settings(runs)
+    assert (settings.val_share, settings.seed) == (0.2, 7)
+    model.load_weights(average(settings, tmp_path / "mean"))
+    for before, after in zip(first, model.get_weights(), strict=True):
+        assert np.array(after) == pytest.approx(before + 1, abs=1e-5)
+    assert read_settings(tmp_path / "mean").averaged == tuple(str(run) for run in runs)
+
+
+def test_runs_that_have_no_average_are_refused(tmp_path):
+    one = finished(tmp_path / "one", SETTINGS_OF_ALL)
+    other = finished(tmp_path / "other", replace(SETTINGS_OF_ALL, network="vgg16"))
+    (tmp_path / "cut").mkdir()
+    with pytest.raises(RunError, match="two runs"):
+        averaged_settings([one])
+    with pytest.raises(RunError, match="agree"):
+        averaged_settings([one, other])
+    with pytest.raises(RunError, match="train first"):
+        averaged_settings([one, tmp_path / "cut"])
