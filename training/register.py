@@ -158,6 +158,7 @@ def _hyperparameters(settings: RunSettings) -> dict[str, object]:
     kept["data"] = [Path(folder).name for folder in settings.data]
     earlier = Path(settings.weights)
     kept["weights"] = _hyperparameters(read_settings(earlier)) if earlier.is_dir() else earlier.name
+    kept["averaged"] = [_hyperparameters(read_settings(Path(run))) for run in settings.averaged]
     return kept
 
 
