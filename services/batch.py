@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
@@ -12,16 +13,19 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from services.errors import FalxError
-from services.imaging.limits import Limits
+from services.errors import FalxError, ImagingError
+from services.imaging.decode import check_size, decode_frames
+from services.imaging.gate import GateDecision
+from services.imaging.limits import Limits, enough_memory
 from services.inference.engine import Engine
 from services.inference.prediction import Prediction, Verdict
 from services.inference.repository import ModelRepository
 from services.settings import get_settings
 from services.tasks import get_task
 from services.tasks.task import Task
-from services.workflow import Upload, limits_of, look
+from services.workflow import Upload, examine, limits_of
 
+FAILED = "failed"
 Row = dict[str, str]
 
 
@@ -29,54 +33,67 @@ def files_below(paths: list[Path]) -> list[Path]:
     """The named files, and every file of the named folders, sorted within each, without hidden ones."""
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.is_file())
+        if _holds(path.is_dir):
+            inside = (p for p in path.rglob("*") if _holds(p.is_file))
             found += sorted(p for p in inside if not any(part.startswith(".") for part in p.relative_to(path).parts))
         else:
             found.append(path)
     return found
 
 
+def _holds(test: Callable[[], bool]) -> bool:
+    """Whether a path is found to be what is asked; not where its folder cannot be entered."""
+    try:
+        return test()
+    except OSError:
+        return False
+
+
 def columns(task: Task) -> list[str]:
     """The heads of the table for a task."""
     shares = [f"p_{key}" for key in task.class_keys]
-    answer = ["accepted", "reason", "label", "confidence", *shares, "milliseconds"]
+    answer = ["accepted", "verdict", "reason", "label", "confidence", *shares, "milliseconds"]
     return ["file", "frame", "task", "model", "version", *answer]
 
 
-def rows_of(engine: Engine, path: Path, task: Task, network: str | None, limits: Limits) -> list[Row]:
-    """One row a frame of a file; a file that cannot be read is one row that says why."""
+def rows_of(engine: Engine, path: Path, task: Task, network: str | None, limits: Limits) -> Iterator[Row]:
+    """One row a frame of a file, which is read once; a file that cannot be read is one row that says why.
+
+    ``verdict`` is that of services.inference.prediction (answered, uncertain, or refused by the check of the image), or
+    failed where there is none.
+    """
     empty = dict.fromkeys(columns(task), "") | {"file": str(path), "task": task.key, "accepted": "no"}
     try:
-        size = path.stat().st_size
-        if size > limits.max_bytes:
-            mine, most = f"{size / 2**20:.0f} MB", f"{limits.max_bytes / 2**20:g} MB"
-            return [empty | {"reason": f"The file has {mine}; at most {most} are read. Export single slices instead."}]
-        data = path.read_bytes()
-    except OSError as error:
-        return [empty | {"reason": f"The file cannot be read: {error.strerror}. Check its path and rights."}]
-    rows: list[Row] = []
-    frames = 1
-    while len(rows) < frames:
-        row = empty | {"frame": str(len(rows))}
+        upload = Upload(_content(path, limits), path.name)
+    except ImagingError as error:
+        yield empty | {"verdict": FAILED, "reason": str(error)}
+        return
+    for index, found in enumerate(decode_frames(upload.data, limits=limits)):
+        row = empty | {"frame": str(index)}
         try:
-            seen = look(
-                engine,
-                Upload(data, path.name),
-                task_key=task.key,
-                network=network,
-                frame=len(rows),
-                explain=False,
-                limits=limits,
-            )
-            frames = seen.slice.frames
-            row["reason"] = " ".join(seen.gate.reasons)
-            if seen.prediction is not None:
-                row |= _answer(seen.prediction, task)
+            if isinstance(found, ImagingError):
+                raise found
+            seen = examine(engine, upload, found, task, network=network, explain=False)
+            row |= _answer(seen.prediction, task) if seen.prediction else _refusal(seen.gate)
         except FalxError as error:
-            row["reason"] = str(error)
-        rows.append(row)
-    return rows
+            row |= {"verdict": FAILED, "reason": str(error)}
+        yield row
+
+
+def _content(path: Path, limits: Limits) -> bytes:
+    """A file's bytes; raises ImagingError where it is none, is larger than what is decoded, or cannot be read."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ImagingError("This is no file. Name files and folders of images.")
+        with enough_memory(), path.open("rb") as file:
+            check_size(os.fstat(file.fileno()).st_size, limits)
+            return file.read()
+    except OSError as error:
+        raise ImagingError(f"The file cannot be read: {error.strerror}. Check its path and rights.") from error
+
+
+def _refusal(gate: GateDecision) -> Row:
+    return {"verdict": Verdict.REFUSED, "reason": " ".join(gate.reasons)}
 
 
 def _answer(prediction: Prediction, task: Task) -> Row:
@@ -85,6 +102,7 @@ def _answer(prediction: Prediction, task: Task) -> Row:
         "model": prediction.model.network,
         "version": prediction.model.version,
         "accepted": "yes",
+        "verdict": prediction.verdict,
         "reason": task.uncertain_finding if prediction.verdict is Verdict.UNCERTAIN else "",
         "label": prediction.label,
         "confidence": f"{prediction.confidence:.4f}",
@@ -94,12 +112,11 @@ def _answer(prediction: Prediction, task: Task) -> Row:
 
 
 def score(
-    engine: Engine, paths: list[Path], task: Task, network: str | None, jobs: int, limits: Limits
+    engine: Engine, files: list[Path], task: Task, network: str | None, jobs: int, limits: Limits
 ) -> Iterator[Row]:
-    """Rows of all files in the order of ``files_below``, ``jobs`` files at a time."""
-    files = files_below(paths)
+    """Rows of all files in their order, ``jobs`` files at a time."""
     with ThreadPoolExecutor(jobs) as pool:
-        done = pool.map(lambda path: rows_of(engine, path, task, network, limits), files)
+        done = pool.map(lambda path: list(rows_of(engine, path, task, network, limits)), files)
         for rows in tqdm(done, total=len(files), unit="file", desc=task.title):
             yield from rows
 
@@ -112,25 +129,31 @@ def main(
     jobs: Annotated[int, typer.Option(help="Files read at a time.", min=1, max=64)] = 2,
 ) -> None:
     """Score images with the live model and write a row of CSV a frame. A bad file is a row with its reason."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         chosen, settings = get_task(task), get_settings()
-        limits = limits_of(settings)
+        limits, files = limits_of(settings), files_below(paths)
         engine = Engine(ModelRepository(settings.models_dir))
-        engine.warm_up(chosen, model or None)
         partial = out.with_name(out.name + ".partial")
-        count = bad = 0
-        with partial.open("w", newline="", encoding="utf-8") as target:
+        verdicts: Counter[str] = Counter()
+        # A file's name may hold bytes that are no text.
+        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as target:
+            engine.warm_up(chosen, model or None)
             writer = csv.DictWriter(target, columns(chosen))
             writer.writeheader()
-            for row in score(engine, paths, chosen, model or None, jobs, limits):
+            for row in score(engine, files, chosen, model or None, jobs, limits):
                 writer.writerow(row)
-                count, bad = count + 1, bad + (not row["label"])
+                verdicts[row["verdict"]] += 1
         partial.replace(out)
-    except (FalxError, OSError) as error:
+    except OSError as error:
+        typer.echo(f"{out} cannot be written: {error.strerror}. Name another file with --out.", err=True)
+        raise typer.Exit(2) from error
+    except FalxError as error:
+        # Raised before the first row; what is wrong with a file is in its row.
+        out.with_name(out.name + ".partial").unlink(missing_ok=True)
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
-    typer.echo(f"{out}: {count} rows, {bad} without an answer (see their reason).")
+    counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in (*Verdict, FAILED))
+    typer.echo(f"{out}: {verdicts.total()} rows, {counts}.")
 
 
 if __name__ == "__main__":

@@ -77,6 +77,20 @@ def look(
     """
     task = get_task(task_key)
     image = decode(upload.data, frame=frame, limits=limits)
+    return examine(engine, upload, image, task, network=network, overrule_reason=overrule_reason, explain=explain)
+
+
+def examine(
+    engine: Engine,
+    upload: Upload,
+    image: Slice,
+    task: Task,
+    *,
+    network: str | None = None,
+    overrule_reason: str = "",
+    explain: bool = True,
+) -> Analysis:
+    """``look`` for a frame of the upload that is decoded already."""
     gate = check(image, task)
     if not gate.accepted and not overrule_reason:
         return Analysis(upload, task, image, gate, "", None, None, None)

@@ -6,11 +6,12 @@ import codecs
 import hashlib
 import struct
 import zlib
+from collections.abc import Iterator
 
-from services.errors import DamagedFile, TooLarge, UnsupportedFormat
+from services.errors import DamagedFile, ImagingError, TooLarge, UnsupportedFormat
 from services.imaging.containers import PNG_SIGNATURE
-from services.imaging.dicom_worker import decode_dicom_apart
-from services.imaging.limits import DEFAULT_LIMITS, Limits
+from services.imaging.dicom_worker import decode_dicom_apart, decode_dicom_frames_apart
+from services.imaging.limits import DEFAULT_LIMITS, Limits, enough_memory
 from services.imaging.raster import decode_raster
 from services.imaging.slice import Format, Slice
 
@@ -61,23 +62,43 @@ def decode(data: bytes, *, frame: int | None = None, limits: Limits = DEFAULT_LI
     Raises UnsupportedFormat for every other kind of file (named where it is known), DamagedFile for broken, empty or
     contradictory content, TooLarge past ``limits``, and ImagingError for a frame that the file does not have.
     """
+    form = _checked(data, limits)
+    sha256 = hashlib.sha256(data).hexdigest()
+    with enough_memory():
+        if form == "DICOM":
+            return decode_dicom_apart(data, frame=frame, limits=limits, sha256=sha256)
+        return decode_raster(data, form, frame=frame, limits=limits, sha256=sha256)
+
+
+def decode_frames(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Slice | ImagingError]:
+    """Every frame of an upload in turn, the file read once; in the place of a frame that cannot be decoded, its error.
+
+    Nothing is raised: a file that cannot be read at all is one error, of the classes that ``decode`` lists.
+    """
+    try:
+        if _checked(data, limits) != "DICOM":
+            yield decode(data, limits=limits)
+            return
+        with enough_memory():
+            yield from decode_dicom_frames_apart(data, limits=limits, sha256=hashlib.sha256(data).hexdigest())
+    except ImagingError as error:
+        yield error
+
+
+def _checked(data: bytes, limits: Limits) -> Format:
     if not data:
         raise DamagedFile("The file is empty. Choose the image again, or export it again.")
-    if len(data) > limits.max_bytes:
+    check_size(len(data), limits)
+    return recognise(data)
+
+
+def check_size(size: int, limits: Limits) -> None:
+    """Raise TooLarge where a file of ``size`` bytes is not decoded, so that it need not be read."""
+    if size > limits.max_bytes:
         raise TooLarge(
-            f"The file has {len(data) / 2**20:.0f} MB; at most {limits.max_bytes / 2**20:g} MB are read. "
+            f"The file has {size / 2**20:.0f} MB; at most {limits.max_bytes / 2**20:g} MB are read. "
             "Export single slices instead of the whole series."
         )
-    form = recognise(data)
-    sha256 = hashlib.sha256(data).hexdigest()
-    if form == "DICOM":
-        return decode_dicom_apart(data, frame=frame, limits=limits, sha256=sha256)
-    try:
-        return decode_raster(data, form, frame=frame, limits=limits, sha256=sha256)
-    except MemoryError as error:
-        raise TooLarge(
-            "There is not enough memory for this image now. Try again later, or export it smaller."
-        ) from error
 
 
 def recognise(data: bytes) -> Format:

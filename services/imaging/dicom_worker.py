@@ -16,17 +16,21 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import TypeVar
 
 from services.errors import DamagedFile, ImagingError, TooLarge
 from services.imaging.limits import EXPORT_AGAIN, Limits
 from services.imaging.slice import Slice
 
+T = TypeVar("T")
 _ROOT = Path(__file__).resolve().parents[2]
 _MOST_WORKERS = 4
 # A native library may leak; a worker is replaced before that adds up.
-_FILES_PER_WORKER = 200
+_REQUESTS_PER_WORKER = 200
 # Waited for on the wall clock when a worker neither answers nor dies; processor time ends it long before, as a rule.
 _PATIENCE_SECONDS = 30.0
 _BASE_MEMORY = 768 * 2**20
@@ -37,7 +41,10 @@ class _WorkerDied(Exception):
 
 
 class _Worker:
-    """The near end of one worker process. Used by one thread at a time."""
+    """The near end of one worker process. Used by one thread at a time.
+
+    ``frames`` is how many the file given last holds, 0 where it could not be opened.
+    """
 
     def __init__(self) -> None:
         near, far = socket.socketpair()
@@ -54,42 +61,53 @@ class _Worker:
                 pass_fds=(far.fileno(),),
             )
         self._connection = Connection(near.detach())
-        self._files = 0
+        self._requests = 0
         self._in_step = True
+        self.frames = 0
 
     @property
     def fresh(self) -> bool:
-        """Whether it has been given no file yet."""
-        return self._files == 0
+        """Whether it has been asked for nothing yet."""
+        return self._requests == 0
 
     @property
     def usable(self) -> bool:
-        """Whether it can be given a file; not while it still owes the answer to another."""
-        return self._in_step and self._files < _FILES_PER_WORKER and self._process.poll() is None
+        """Whether it can be asked; not while it still owes the answer to something else."""
+        return self._in_step and self._requests < _REQUESTS_PER_WORKER and self._process.poll() is None
 
-    def decode(self, data: bytes, frame: int | None, limits: Limits, sha256: str) -> Slice:
-        """The worker's answer; raises _WorkerDied where there is none, which need not be the fault of the file."""
-        self._files += 1
+    def decode(self, data: bytes | None, frame: int | None, limits: Limits, sha256: str, *, keep: bool) -> Slice:
+        """One frame of a file, or without ``data`` of the file given last, which was to be kept.
+
+        Raises ImagingError, and _WorkerDied where there is no answer, which need not be the fault of the file.
+        """
+        self._requests += 1
         self._in_step = False
         try:
-            self._connection.send((frame, limits, sha256))
-            self._connection.send_bytes(data)
-            if not self._connection.poll(_PATIENCE_SECONDS + limits.seconds):
-                raise TimeoutError
-            answer = self._connection.recv()
-            self._in_step = True
+            self._connection.send((frame, limits, sha256, keep, data is not None))
+            if data is not None:
+                self.frames = 0
+                self._connection.send_bytes(data)
+                self.frames = self._answer(int, limits)
+            return self._answer(Slice, limits)
         except TimeoutError as error:
             raise _too_slow(limits) from error
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, UnpicklingError) as error:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1)
             if self._process.poll() == -signal.SIGPROF:
                 raise _too_slow(limits) from error
             raise _WorkerDied from error
+
+    def _answer(self, kind: type[T], limits: Limits) -> T:
+        if not self._connection.poll(_PATIENCE_SECONDS + limits.seconds):
+            raise TimeoutError
+        answer = self._connection.recv()
+        # The number of frames is followed by the frame.
+        self._in_step = kind is Slice or isinstance(answer, ImagingError)
         if isinstance(answer, ImagingError):
             raise answer
-        if not isinstance(answer, Slice):
-            raise TypeError(f"a DICOM worker answered with {type(answer).__name__}")
+        if not isinstance(answer, kind):
+            raise UnpicklingError(f"a DICOM worker answered with {type(answer).__name__}")
         return answer
 
     def close(self) -> None:
@@ -104,6 +122,49 @@ def _too_slow(limits: Limits) -> TooLarge:
     )
 
 
+class _Reading:
+    """A file and the worker that reads it; a worker that ends is replaced.
+
+    ``frames`` is how many the file holds, 0 until it could be opened.
+    """
+
+    def __init__(self, worker: _Worker, data: bytes, limits: Limits, sha256: str) -> None:
+        self.worker = worker
+        self.frames = 0
+        self._file = (data, limits, sha256)
+        self._given = False
+
+    def frame(self, wanted: int | None, *, keep: bool = False) -> Slice:
+        """One frame; with ``keep`` the file stays open for more, until its last. Raises ImagingError."""
+        data, limits, sha256 = self._file
+        while True:
+            if not self.worker.usable:
+                self.worker.close()
+                self.worker, self._given = _started(), False
+            fresh, given = self.worker.fresh, self._given
+            self._given = keep
+            try:
+                return self.worker.decode(None if given else data, wanted, limits, sha256, keep=keep)
+            except _WorkerDied as error:
+                # A worker may have been killed while it waited; only one started for this frame accuses the file.
+                if fresh:
+                    raise DamagedFile(
+                        f"The DICOM file's pixel data is damaged: its decoder failed; {EXPORT_AGAIN}."
+                    ) from error
+            finally:
+                self.frames = max(self.frames, self.worker.frames)
+
+
+def _started() -> _Worker:
+    try:
+        return _Worker()
+    except OSError as error:
+        raise ImagingError(
+            f"No process that decodes DICOM can be started now ({error.strerror}). Try again in a minute; if it stays "
+            "like this, let an administrator see what the machine is short of."
+        ) from error
+
+
 class _Pool:
     """At most _MOST_WORKERS workers; a file waits for its turn."""
 
@@ -112,29 +173,22 @@ class _Pool:
         self._lock = threading.Lock()
         self._turns = threading.BoundedSemaphore(_MOST_WORKERS)
 
-    def decode(self, data: bytes, frame: int | None, limits: Limits, sha256: str) -> Slice:
+    @contextlib.contextmanager
+    def opened(self, data: bytes, limits: Limits, sha256: str) -> Iterator[_Reading]:
+        """A worker of one's own for a file."""
         with self._turns:
-            worker = self._take()
-            while True:
-                fresh = worker.fresh
-                try:
-                    return worker.decode(data, frame, limits, sha256)
-                except _WorkerDied as error:
-                    # A worker may have been killed while it waited; only one started for this file accuses the file.
-                    if fresh:
-                        raise DamagedFile(
-                            f"The DICOM file's pixel data is damaged: its decoder failed; {EXPORT_AGAIN}."
-                        ) from error
-                finally:
-                    self._give_back(worker)
-                worker = _Worker()
+            found = _Reading(self._take(), data, limits, sha256)
+            try:
+                yield found
+            finally:
+                self._give_back(found.worker)
 
     def _take(self) -> _Worker:
         while True:
             with self._lock:
                 worker = self._idle.pop() if self._idle else None
             if worker is None:
-                return _Worker()
+                return _started()
             if worker.usable:
                 return worker
             worker.close()
@@ -167,12 +221,32 @@ os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 def decode_dicom_apart(data: bytes, *, frame: int | None, limits: Limits, sha256: str) -> Slice:
-    """services.imaging.dicom.decode_dicom in a worker process; same result, same errors.
+    """One frame as services.imaging.dicom decodes it, by a worker process; same result, same errors.
 
-    Raises also DamagedFile where the file crashed its decoder, and TooLarge where it took more than ``limits.seconds``
-    of processor time. Safe to call from several threads; at most four files are decoded at once.
+    Raises also DamagedFile where the file crashed its decoder, TooLarge where it took more than ``limits.seconds`` of
+    processor time, and ImagingError where no process can be started. Safe to call from several threads; at most four
+    files are decoded at once.
     """
-    return _pool.decode(data, frame, limits, sha256)
+    with _pool.opened(data, limits, sha256) as reading:
+        return reading.frame(frame)
+
+
+def decode_dicom_frames_apart(data: bytes, *, limits: Limits, sha256: str) -> Iterator[Slice | ImagingError]:
+    """Every frame in turn, the file opened once; in the place of a frame that cannot be decoded, its error.
+
+    A file that cannot be opened is one error. ``limits.seconds`` count for each frame. One worker stays taken until the
+    iteration ends, and one frame at a time is in memory.
+    """
+    with _pool.opened(data, limits, sha256) as reading:
+        index = 0
+        while index < max(reading.frames, 1):
+            found: Slice | ImagingError
+            try:
+                found = reading.frame(index, keep=True)
+            except ImagingError as error:
+                found = error
+            yield found
+            index += 1
 
 
 def _bound_memory(limits: Limits) -> None:
@@ -188,15 +262,18 @@ def _bound_memory(limits: Limits) -> None:
 
 def _serve(connection: Connection) -> None:
     """Answer one request after the other until the near end is closed."""
-    from services.imaging.dicom import decode_dicom
+    from services.imaging.dicom import OpenDicom, open_dicom
 
     # Decoders chatter on stderr and pydicom logs what is answered as a sentence anyway.
     logging.disable(logging.CRITICAL)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    file: OpenDicom | None = None
     while True:
+        data = b""
         try:
-            frame, limits, sha256 = connection.recv()
-            data = connection.recv_bytes()
+            wanted, limits, sha256, keep, another = connection.recv()
+            if another:
+                file, data = None, connection.recv_bytes()
         except EOFError:
             return
         _bound_memory(limits)
@@ -204,14 +281,19 @@ def _serve(connection: Connection) -> None:
         signal.setitimer(signal.ITIMER_PROF, limits.seconds)
         answer: Slice | ImagingError
         try:
-            answer = decode_dicom(data, frame=frame, limits=limits, sha256=sha256)
+            if file is None:
+                file = open_dicom(data, limits=limits, sha256=sha256)
+                del data
+                connection.send(file.layout.frames)
+            answer = file.frame(wanted)
         except ImagingError as error:
             answer = type(error)(str(error))
         except MemoryError:
             answer = TooLarge("The DICOM file needs more memory than one file may take. Export single images.")
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        del data
+        if not keep or file is None or wanted is None or wanted + 1 >= file.layout.frames:
+            file = None
         connection.send(answer)
         del answer
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from services.errors import TooLarge
 
 # What every sentence about a DICOM file that cannot be read advises.
 EXPORT_AGAIN = "export the image again from the scanner or PACS"
@@ -26,3 +30,14 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Say in a sentence that an image, though within the limits, is too large for what is free now."""
+    try:
+        yield
+    except MemoryError as error:
+        raise TooLarge(
+            "There is not enough memory for this image now. Try again later, or export it smaller."
+        ) from error

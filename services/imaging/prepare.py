@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from services.errors import NotPreparable
+from services.imaging.limits import enough_memory
 from services.imaging.slice import FloatImage
 from services.tasks.task import Denoise, PreparationSettings
 
@@ -54,6 +55,7 @@ class Prepared:
     stages: tuple[tuple[str, FloatImage], ...] = ()
 
 
+@enough_memory()
 def prepare(pixels: FloatImage, settings: PreparationSettings, *, keep_stages: bool = False) -> Prepared:
     """Prepare ``pixels``, float32 (rows, columns) in 0..1, as ``settings`` say.
 
@@ -61,6 +63,8 @@ def prepare(pixels: FloatImage, settings: PreparationSettings, *, keep_stages: b
     ------
     NotPreparable
         The image is blank, so there is nothing to crop to or to normalise.
+    TooLarge
+        There is not enough memory for it now.
     """
     box = find_head(pixels, settings.margin)
     head = pixels[box.top : box.top + box.height, box.left : box.left + box.width]

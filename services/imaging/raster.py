@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -47,10 +49,11 @@ def decode_raster(
     warnings: list[str] = []
     if container.pictures > 1:
         warnings.append("The file holds several pictures, for example an animation; only the first is shown.")
-    if container.bits == 16:
-        grey, colourfulness = _sixteen_bit(container, warnings)
-    else:
-        grey, colourfulness = _eight_bit(container, form, warnings)
+    with _decoding(form):
+        if container.bits == 16:
+            grey, colourfulness = _sixteen_bit(container, warnings)
+        else:
+            grey, colourfulness = _eight_bit(container, form, warnings)
     kind = _PNG_KINDS.get(container.color_type, "")
     return Slice(
         pixels=_upright(grey, container.orientation),
@@ -60,6 +63,17 @@ def decode_raster(
         facts=(("Encoding", f"{form}, {container.bits}-bit {kind}".strip()),),
         warnings=tuple(warnings),
     )
+
+
+@contextmanager
+def _decoding(form: str) -> Iterator[None]:
+    """Say in a sentence what breaks on the way to the pixels; the container was checked before, its content was not."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise TooLarge("The image has more pixels than can be read safely. Export it at a smaller size.") from error
+    except _BROKEN as error:
+        raise DamagedFile(f"The {form} file's pixels cannot be read to the end. Copy or export it again.") from error
 
 
 def _eight_bit(container: Container, form: str, warnings: list[str]) -> tuple[FloatImage, float]:
@@ -83,14 +97,9 @@ def _eight_bit(container: Container, form: str, warnings: list[str]) -> tuple[Fl
 
 
 def _opened(container: Container, form: str) -> Image.Image:
-    """The decoded picture; its container was checked before, so only the compressed pixels can still be broken."""
-    try:
-        picture = Image.open(io.BytesIO(container.essence), formats=(form,))
-        picture.load()
-    except Image.DecompressionBombError as error:
-        raise TooLarge("The image has more pixels than can be read safely. Export it at a smaller size.") from error
-    except _BROKEN as error:
-        raise DamagedFile(f"The {form} file's pixels cannot be read to the end. Copy or export it again.") from error
+    """The decoded picture."""
+    picture = Image.open(io.BytesIO(container.essence), formats=(form,))
+    picture.load()
     if picture.size != (container.columns, container.rows):
         raise DamagedFile(f"The {form} file contradicts itself about its size. Export it again.")
     return picture

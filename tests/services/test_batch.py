@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from services.settings import ROOT
 from services.tasks import get_task
 
 TASK = get_task("brain_tumor_type")
-PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+# How Python holds a file name whose byte FF is no text in UTF-8.
+NO_TEXT = "x\udcff.png"
 
 
 def many_frames(count: int) -> bytes:
@@ -44,14 +46,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "a" / "cut.png").write_bytes(as_png("axial_t1c_glioma")[:4000])
     (home / "a" / "empty.dcm").write_bytes(b"")
     (home / "a" / ".hidden").write_text("left out")
+    (home / "a" / NO_TEXT).write_bytes(b"")
+    os.mkfifo(home / "pipe")
     return home / "a"
 
 
 @pytest.fixture(scope="module")
 def rows(folder: Path) -> list[dict[str, str]]:
     out = folder.parent / "results.csv"
-    result = run(str(folder), str(folder.parent / "missing.png"), "--task", TASK.key, "--jobs", "3", "--out", str(out))
+    named = [str(folder), str(folder.parent / "missing.png"), str(folder.parent / "pipe")]
+    result = run(*named, "--task", TASK.key, "--jobs", "3", "--out", str(out))
     assert result.exit_code == 0, result.output
+    assert result.stdout.endswith(": 10 rows, 2 answered, 1 uncertain, 1 refused, 6 failed.\n"), result.output
     assert not list(folder.parent.glob("*.partial"))
     with out.open(newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
@@ -71,7 +77,7 @@ def of(rows: list[dict[str, str]], name: str) -> list[dict[str, str]]:
 
 def test_files_come_sorted_and_hidden_ones_stay_out(folder):
     names = [path.name for path in files_below([folder])]
-    assert names == ["cut.png", "frames", "empty.dcm", "note.png", "slice.png"]
+    assert names == ["cut.png", "frames", "empty.dcm", "note.png", "slice.png", NO_TEXT]
 
 
 def test_a_good_slice_is_a_row_with_every_share(rows):
@@ -83,6 +89,7 @@ def test_a_good_slice_is_a_row_with_every_share(rows):
     assert row["label"] == max(shares, key=lambda key: shares[key])
     assert float(row["confidence"]) == pytest.approx(max(shares.values()), abs=1e-4)
     assert (row["accepted"], row["frame"]) == ("yes", "0")
+    assert (row["verdict"] == "uncertain") == bool(row["reason"])
     assert float(row["milliseconds"]) > 0
 
 
@@ -90,6 +97,7 @@ def test_a_file_of_many_frames_is_a_row_a_frame_and_a_bad_frame_ends_nothing(row
     found = of(rows, "frames")
     assert [row["frame"] for row in found] == ["0", "1", "2"]
     assert [row["accepted"] for row in found] == ["yes", "yes", "no"]
+    assert [row["verdict"] for row in found] == ["answered", "answered", "refused"]
     assert found[0]["label"] == found[1]["label"] != ""
     assert found[2]["label"] == ""
     assert found[2]["reason"]
@@ -97,13 +105,26 @@ def test_a_file_of_many_frames_is_a_row_a_frame_and_a_bad_frame_ends_nothing(row
 
 @pytest.mark.parametrize(
     ("name", "word"),
-    [("note.png", "text"), ("cut.png", "cut"), ("empty.dcm", "empty"), ("missing.png", "cannot be read")],
+    [
+        ("note.png", "text"),
+        ("cut.png", "cut"),
+        ("empty.dcm", "empty"),
+        ("missing.png", "cannot be read"),
+        ("pipe", "is no file"),
+        (r"x\udcff.png", "empty"),
+    ],
 )
 def test_a_bad_file_is_a_row_with_its_reason(rows, name, word):
     (row,) = of(rows, name)
-    assert row["accepted"] == "no"
+    assert (row["accepted"], row["verdict"]) == ("no", "failed")
     assert row["label"] == ""
     assert word in row["reason"]
+
+
+def test_a_file_that_cannot_be_written_is_told_in_a_sentence(folder, tmp_path):
+    result = run(str(folder), "--task", TASK.key, "--out", str(tmp_path / "missing" / "x.csv"))
+    assert result.exit_code == 2
+    assert "cannot be written: No such file or directory. Name another file with --out." in result.output
 
 
 def test_an_unknown_task_or_model_ends_with_a_sentence_and_writes_nothing(folder, tmp_path):

@@ -1,37 +1,14 @@
-"""From stored values to grey: rescale, windows, tables, polarity, palettes and colours, on files built here."""
+"""From stored values to grey: rescale, windows, tables, padding and polarity, on files built here."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
-from pydicom.pixels import convert_color_space
-from pydicom.uid import ExplicitVRBigEndian, JPEGBaseline8Bit, RLELossless
 
-from services.errors import DamagedFile, UnsupportedFormat
+from services.errors import DamagedFile
 from services.imaging.decode import decode
-from tests.services.imaging.dicom_files import HEAD, dataset_of, dicom_of, encapsulated, group, sequence, written
-
-STORED = HEAD.astype(np.float64)
-
-
-def linear(values, centre, width):
-    """PS3.3, C.11.2.1.2.1, pixel by pixel as the standard writes it, for outputs 0 to 1."""
-    out = np.empty(values.shape)
-    for at, x in np.ndenumerate(values):
-        if x <= centre - 0.5 - (width - 1) / 2:
-            out[at] = 0
-        elif x > centre - 0.5 + (width - 1) / 2:
-            out[at] = 1
-        else:
-            out[at] = (x - (centre - 0.5)) / (width - 1) + 0.5
-    return out
-
-
-def shown(data, **keywords):
-    return decode(data, **keywords).pixels
+from tests.services.imaging.dicom_files import HEAD, dicom_of, group, sequence
+from tests.services.imaging.dicom_grey import STORED, linear, shown
 
 
 @pytest.mark.parametrize(("centre", "width"), [(480, 960), (300, 100), (40, 80), (900, 50), (480, 2), (484, 1)])
@@ -152,59 +129,6 @@ def test_padding_range():
     assert pixels[2, 5] > 0
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.float32, np.float64])
-def test_every_stored_type(dtype):
-    values = (HEAD // 8).astype(dtype) - np.array(0 if np.dtype(dtype).kind == "u" else 60, dtype)
-    centre, width = float(values.mean()), 50.0
-    pixels = shown(dicom_of(values, WindowCenter=centre, WindowWidth=width, VOILUTFunction="LINEAR_EXACT"))
-    assert np.allclose(pixels, np.clip((values.astype(float) - centre) / width + 0.5, 0, 1), atol=1e-5)
-
-
-def test_32_bit_values_keep_their_small_differences():
-    values = HEAD.astype(np.uint32) + 4_000_000_000
-    pixels = shown(dicom_of(values, WindowCenter="4000000480", WindowWidth=400, VOILUTFunction="LINEAR_EXACT"))
-    assert np.allclose(pixels, np.clip((STORED - 480) / 400 + 0.5, 0, 1), atol=1e-5)
-
-
-def test_what_is_not_a_number_in_float_pixels_becomes_black():
-    values = STORED.astype(np.float32)
-    values[0, :3] = np.nan, np.inf, -np.inf
-    pixels = shown(dicom_of(values))
-    assert np.isfinite(pixels).all()
-    assert pixels[0, 0] == 0
-    assert pixels[0, 1] == 1
-
-
-def test_twelve_bits_in_sixteen_with_rubbish_above():
-    values = HEAD | 0xF000
-    pixels = shown(dicom_of(values, BitsStored=12, HighBit=11, WindowCenter=480, WindowWidth=400))
-    assert np.allclose(pixels, linear(STORED, 480, 400), atol=1e-5)
-
-
-def test_signed_twelve_bits_in_sixteen():
-    signed = HEAD.astype(np.int16) - 500
-    values = (signed & 0x0FFF).astype(np.int16)
-    pixels = shown(dicom_of(values, BitsStored=12, HighBit=11, WindowCenter=0, WindowWidth=400))
-    assert np.allclose(pixels, linear(signed.astype(float), 0, 400), atol=1e-5)
-
-
-def test_twelve_bits_at_the_top_of_sixteen():
-    pixels = shown(dicom_of(HEAD << 4, BitsStored=12, HighBit=15, WindowCenter=480, WindowWidth=400))
-    assert np.allclose(pixels, linear(STORED, 480, 400), atol=1e-5)
-
-
-def test_one_bit():
-    bits = np.random.default_rng(3).integers(0, 2, (12, 10), np.uint8)
-    data = dicom_of(
-        bits,
-        BitsAllocated=1,
-        BitsStored=1,
-        HighBit=0,
-        PixelData=np.packbits(bits.ravel(), bitorder="little").tobytes() + b"\0",
-    )
-    assert np.array_equal(shown(data), bits)
-
-
 @pytest.mark.parametrize(("bits", "top"), [(8, 255), (16, 65535), (12, 4095)])
 def test_voi_table(bits, top):
     table = np.linspace(top, 0, 953).round().astype(np.uint16)
@@ -282,109 +206,3 @@ def test_shared_group_serves_frames_without_their_own():
     )
     assert np.allclose(shown(data, frame=0), linear(STORED, 300, 200), atol=1e-5)
     assert np.allclose(shown(data, frame=1), linear(STORED, 600, 100), atol=1e-5)
-
-
-def colours(dtype=np.uint8):
-    return np.random.default_rng(5).integers(0, np.iinfo(dtype).max, (9, 7, 3), dtype, endpoint=True)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("planar", [0, 1])
-def test_rgb(dtype, planar):
-    values = colours(dtype)
-    raw = (values.transpose(2, 0, 1) if planar else values).tobytes()
-    decoded = decode(dicom_of(values, PlanarConfiguration=planar, PixelData=raw + b"\0" * (len(raw) % 2)))
-    top = np.iinfo(dtype).max
-    assert np.allclose(decoded.pixels, values @ [0.299, 0.587, 0.114] / top, atol=1e-5)
-    assert decoded.colourfulness == pytest.approx(np.ptp(values.astype(float), axis=2).mean() / top, abs=1e-6)
-
-
-def test_grey_stored_as_rgb_has_no_colour():
-    grey = (HEAD // 4).astype(np.uint8)
-    decoded = decode(dicom_of(np.repeat(grey[..., None], 3, axis=2)))
-    assert decoded.colourfulness == 0
-    assert np.allclose(decoded.pixels, grey / 255, atol=1e-6)
-
-
-def test_ybr_full():
-    values = colours()
-    rgb = convert_color_space(values, "YBR_FULL", "RGB")
-    decoded = decode(dicom_of(values, PhotometricInterpretation="YBR_FULL"))
-    assert np.allclose(decoded.pixels, rgb @ [0.299, 0.587, 0.114] / 255, atol=1e-5)
-    assert decoded.colourfulness == pytest.approx(np.ptp(rgb.astype(float), axis=2).mean() / 255, abs=1e-6)
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-def test_palette_becomes_grey_with_colourfulness(bits):
-    indices = np.arange(120, dtype=np.uint8).reshape(12, 10)
-    top = 2**bits - 1
-    tables = {"Red": np.linspace(0, top, 120), "Green": np.linspace(top, 0, 120), "Blue": np.full(120, top // 3)}
-    elements = {}
-    for name, table in tables.items():
-        elements[f"{name}PaletteColorLookupTableDescriptor"] = [120, 0, bits]
-        elements[f"{name}PaletteColorLookupTableData"] = table.astype(np.uint8 if bits == 8 else "<u2").tobytes()
-    dataset = dataset_of(indices, PhotometricInterpretation="PALETTE COLOR", **elements)
-    for name in tables:
-        dataset[f"{name}PaletteColorLookupTableDescriptor"].VR = "US"
-    decoded = decode(written(dataset))
-    whole = [np.floor(table)[indices] for table in tables.values()]
-    expected = sum(w * t for w, t in zip((0.299, 0.587, 0.114), whole, strict=True)) / top
-    assert np.allclose(decoded.pixels, expected, atol=1e-4)
-    assert decoded.colourfulness == pytest.approx(np.ptp(whole, axis=0).mean() / top, abs=1e-4)
-
-
-def test_palette_index_past_the_end_is_refused():
-    indices = np.arange(120, dtype=np.uint8).reshape(12, 10)
-    elements = {}
-    for name in ("Red", "Green", "Blue"):
-        elements[f"{name}PaletteColorLookupTableDescriptor"] = [100, 0, 8]
-        elements[f"{name}PaletteColorLookupTableData"] = bytes(100)
-    dataset = dataset_of(indices, PhotometricInterpretation="PALETTE COLOR", **elements)
-    for name in ("Red", "Green", "Blue"):
-        dataset[f"{name}PaletteColorLookupTableDescriptor"].VR = "US"
-    with pytest.raises(DamagedFile, match=r"use colour 119, but its palette ends at 99 \(\(0028,1101\)"):
-        decode(written(dataset))
-
-
-def test_palette_without_tables_is_refused():
-    with pytest.raises(DamagedFile, match="Palette Color Lookup Table Descriptor is missing"):
-        decode(dicom_of(HEAD.astype(np.uint8), PhotometricInterpretation="PALETTE COLOR"))
-
-
-@pytest.mark.parametrize(
-    ("elements", "part"),
-    [
-        ({"PhotometricInterpretation": "HSV"}, r"\(0028,0004\) Photometric Interpretation is HSV"),
-        ({"PhotometricInterpretation": "YBR_ICT"}, r"\(0028,0004\) Photometric Interpretation is YBR_ICT"),
-        ({"PhotometricInterpretation": "MONOCHROME2"}, r"is MONOCHROME2 with 3 \(0028,0002\) Samples per Pixel"),
-        ({"PhotometricInterpretation": None}, r"\(0028,0004\) Photometric Interpretation is missing"),
-    ],
-)
-def test_other_colours_are_refused_by_name(elements, part):
-    with pytest.raises((UnsupportedFormat, DamagedFile), match=part):
-        decode(dicom_of(colours(), **elements))
-
-
-def test_big_endian():
-    dataset = dataset_of(HEAD, WindowCenter=480, WindowWidth=400)
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
-    dataset.PixelData = HEAD.astype(">u2").tobytes()
-    assert np.allclose(shown(written(dataset)), linear(STORED, 480, 400), atol=1e-5)
-
-
-def test_rle_and_jpeg_multi_frame_decode_the_chosen_frame():
-    frames = np.stack([(HEAD // 4).astype(np.uint8), (HEAD // 8).astype(np.uint8)])
-    dataset = dataset_of(frames, WindowCenter=128, WindowWidth=256)
-    dataset.compress(RLELossless, generate_instance_uid=False)
-    for index in (0, 1):
-        expected = np.clip((frames[index] - 127.5) / 255 + 0.5, 0, 1)
-        assert np.allclose(shown(written(dataset), frame=index), expected, atol=1e-5)
-    coded = []
-    for frame in frames:
-        stream = io.BytesIO()
-        Image.fromarray(frame).save(stream, "JPEG", quality=100)
-        coded.append(stream.getvalue())
-    data = encapsulated(frames, coded, JPEGBaseline8Bit, WindowCenter=128, WindowWidth=256)
-    for index in (0, 1):
-        expected = np.clip((frames[index] - 127.5) / 255 + 0.5, 0, 1)
-        assert np.abs(shown(data, frame=index) - expected).max() < 0.02

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,37 +17,16 @@ from hypothesis import strategies as st
 from services.errors import DamagedFile, TooLarge
 from services.imaging import dicom_worker
 from services.imaging.decode import decode
-from services.imaging.dicom import decode_dicom
+from services.imaging.dicom import open_dicom
 from services.imaging.limits import Limits
 from tests.services.imaging.bad_input import slice_or_sentence
 from tests.services.imaging.dicom_files import HEAD, dicom_of
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def workers():
-    """The process ids of the workers that wait for a file."""
-    return {worker._process.pid for worker in dicom_worker._pool._idle}
-
-
-def runs(pid):
-    """Whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def python(code, **keywords):
-    """A fresh interpreter in the project's folder."""
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, **keywords
-    )
+from tests.services.imaging.worker_processes import ROOT, children, kill, python, runs, workers
 
 
 def test_answers_are_those_of_the_plain_function():
     data = dicom_of(WindowCenter=480, WindowWidth=400, PatientName="A^B", PixelSpacing=[1, 2])
-    apart, here = decode(data), decode_dicom(data, frame=None, limits=Limits(), sha256=decode(data).sha256)
+    apart, here = decode(data), open_dicom(data, limits=Limits(), sha256=decode(data).sha256).frame(None)
     assert np.array_equal(apart.pixels, here.pixels)
     assert (apart.facts, apart.patient, apart.geometry, apart.warnings, apart.sha256) == (
         here.facts,
@@ -76,25 +53,6 @@ def test_a_worker_that_died_meanwhile_is_replaced():
 
 
 BUSY = dicom_of(np.zeros((6000, 6000), np.uint16))
-
-
-def children():
-    """The process ids of this process's workers, idle or not."""
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes()
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if parent == os.getpid() and b"dicom_worker" in command:
-            found.add(int(folder.name))
-    return found
-
-
-def kill(pid, number):
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
 
 
 def test_a_worker_killed_while_decoding_does_not_cost_the_answer():
@@ -134,7 +92,7 @@ CEILING = """
 import resource
 import numpy as np
 from services.errors import TooLarge
-from services.imaging.dicom import decode_dicom
+from services.imaging.dicom import open_dicom
 from services.imaging.dicom_worker import _bound_memory
 from services.imaging.limits import Limits
 from tests.services.imaging.dicom_files import dicom_of
@@ -142,7 +100,7 @@ from tests.services.imaging.dicom_files import dicom_of
 large = dicom_of(np.ones((7000, 7000), np.uint32))
 _bound_memory(Limits(max_bytes=1, max_pixels=1))
 try:
-    decode_dicom(large, frame=None, limits=Limits(max_bytes=2**28), sha256="")
+    open_dicom(large, limits=Limits(max_bytes=2**28), sha256="").frame(None)
 except TooLarge as error:
     print(error)
 """
@@ -165,7 +123,7 @@ def test_many_threads_get_their_own_answers():
 
 def test_a_worker_is_replaced_after_its_share_of_files(monkeypatch):
     decode(dicom_of())
-    monkeypatch.setattr(dicom_worker, "_FILES_PER_WORKER", 1)
+    monkeypatch.setattr(dicom_worker, "_REQUESTS_PER_WORKER", 1)
     before = workers()
     for _ in range(len(before) + 1):
         decode(dicom_of())
@@ -182,6 +140,24 @@ def test_damage_that_crashes_native_decoders_stays_a_sentence(shared_data, data)
     for at, value in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), max_size=6)):
         content[at] = value
     slice_or_sentence(bytes(content))
+
+
+NO_MORE_FILES = """
+import resource
+from services.errors import ImagingError
+from services.imaging.decode import decode
+from tests.services.imaging.dicom_files import dicom_of
+data = dicom_of()
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+try:
+    decode(data)
+except ImagingError as error:
+    print(error)
+"""
+
+
+def test_a_worker_that_cannot_be_started_is_told_in_a_sentence():
+    assert "can be started now (Too many open files)" in python(NO_MORE_FILES).stdout
 
 
 FORKED = """

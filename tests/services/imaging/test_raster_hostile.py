@@ -110,6 +110,7 @@ def test_jpegs_that_only_dicom_holds_are_named():
         raw_png(2, 1, 8, 0, b"\0\1"),
         raw_png(2, 1, 8, 0, b"\x09\1\2"),
         raw_png(2, 1, 16, 2, b"\0\1\2"),
+        raw_png(2, 1, 8, 3, b"\0\0\1", chunk(b"PLTE", bytes(768)), chunk(b"tRNS", bytes(range(1, 256)) + bytes(9))),
         png(GREY).replace(b"IEND", b"IENX"),
         jpeg(GREY)[:30],
         b"\xff\xd8\xff\xd9",
@@ -185,6 +186,18 @@ def test_chunks_with_changed_content_and_right_checksums(data, changes):
     columns, rows = struct.unpack_from(">II", header)
     struct.pack_into(">II", header, 0, columns % 5000, rows % 5000)
     slice_or_sentence(b"".join(parts + [chunk(kind, bytes(body)) for kind, body in bodies]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from([sample for sample in SAMPLES if sample.startswith(b"\x89PNG")]),
+    st.sampled_from([b"PLTE", b"tRNS", b"IDAT", b"IHDR", b"acTL", b"eXIf", b"gAMA"]),
+    st.binary(max_size=800),
+    st.booleans(),
+)
+def test_parts_that_do_not_belong(data, kind, body, last):
+    at = data.index(b"IDAT" if not last else b"IEND") - 4
+    slice_or_sentence(data[:at] + chunk(kind, body) + data[at:])
 
 
 @settings(max_examples=200, deadline=None)
