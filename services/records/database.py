@@ -5,6 +5,7 @@ Sessions are short: nothing is shown, computed or waited for inside one, and wha
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
@@ -29,6 +30,17 @@ ATTEMPTS = 6
 # Deadlock, lock wait timeout, and MariaDB's "record has changed since last read": the server has rolled back, and the
 # same work done again is expected to succeed.
 TRANSIENT = {(1213,), (1205,), (1020,)}
+# MariaDB's numbers for what an administrator can do something about.
+REASONS = {
+    1040: "it serves as many connections as it may",
+    1044: "the account may not use that database",
+    1045: "it refuses the user name or password",
+    1049: "it has no database of that name",
+    2003: "no server answers at its address",
+    2005: "its host name is unknown",
+    2006: "it closed the connection",
+    2013: "it was lost during a query",
+}
 STRICT = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'"
 
 
@@ -142,7 +154,7 @@ def write(engine: Engine, work: Callable[[Session], T]) -> T:
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))
                 continue
             if committing:
-                log.error("commit failed: %s", _without_values(error))
+                _log("commit-uncertain", "The database failed while it stored something", error)
                 raise Unavailable(
                     "The database failed at the last moment, so it is not certain whether this was stored. Look "
                     "whether it is there before you try again."
@@ -166,21 +178,29 @@ def key_of(row: SQLModel) -> int:
     return key
 
 
-def _without_values(error: SQLAlchemyError) -> str:
-    # MariaDB's texts quote the value they refuse, which may be somebody's hospital identifier; its numbers do not.
-    reason = error.orig.args[0] if isinstance(error, DBAPIError) and error.orig and error.orig.args else ""
-    return f"{type(error).__name__} {reason}"
+def _log(event: str, sentence: str, error: SQLAlchemyError) -> None:
+    """One line for the log: a sentence, then what to search for as ``key=value``.
+
+    MariaDB's texts quote the value they refuse, which may be somebody's hospital identifier; its numbers do not, nor do
+    SQLite's texts.
+    """
+    code = error.orig.args[0] if isinstance(error, DBAPIError) and error.orig and error.orig.args else ""
+    why = f": {REASONS[code]}" if code in REASONS else ""
+    log.error(
+        "%s%s. event=%s error=%s code=%s", sentence, why, event, type(error).__name__, json.dumps(code, default=str)
+    )
 
 
 def as_sentence(error: SQLAlchemyError) -> RecordsError:
     """The RecordsError for a database error; the cause goes to the log, without any value."""
-    log.error("database error: %s", _without_values(error))
     # A StatementError that is no DBAPIError never reached the database: the value was refused on the way.
     unfit = isinstance(error, StatementError) and not isinstance(error, DBAPIError)
     if unfit or isinstance(error, IntegrityError | DataError):
+        _log("record-refused", "The database refused a record", error)
         return InvalidRecord(
             "The database refused this record because it contradicts another or does not fit. Check what you entered."
         )
+    _log("database-unavailable", "The database cannot be used", error)
     return Unavailable(
         "The database cannot be used at the moment, and nothing was changed. Try again in a minute; if it stays like "
         "this, let an administrator see whether the database runs and DATABASE_URL names it."

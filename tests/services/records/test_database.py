@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from services.errors import InvalidRecord
+from services.errors import InvalidRecord, Unavailable
 from services.records.columns import now
 from services.records.database import make_engine, reading, write
 from services.records.tables import AuditEvent, Patient, SignInSession
@@ -84,7 +85,7 @@ def test_sentences_and_the_log_hold_no_values(store, doctor, caplog):
 
     with pytest.raises(InvalidRecord) as caught:
         write(store.engine, work)
-    assert "database error: IntegrityError" in caplog.text
+    assert "The database refused a record. event=record-refused error=IntegrityError code=" in caplog.text
     for secret in ("Geheim", "4711"):
         assert secret not in f"{caught.value} {caplog.text}"
 
@@ -100,3 +101,17 @@ def test_importing_the_records_loads_neither_screen_nor_model():
     code = "import sys, services.records; print({'streamlit', 'tensorflow', 'keras', 'cv2'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.stdout == "set()\n"
+
+
+def test_a_database_that_is_down_is_one_line_that_says_why(caplog):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        # Bound but not listening: nobody answers there.
+        engine = make_engine(f"mysql+pymysql://somebody:hidden@127.0.0.1:{taken.getsockname()[1]}/falx")
+        with pytest.raises(Unavailable, match="cannot be used at the moment"), reading(engine) as session:
+            session.connection()
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "The database cannot be used: no server answers at its address. "
+        "event=database-unavailable error=OperationalError code=2003"
+    )

@@ -9,26 +9,20 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, func, text
-from sqlmodel import Session, select
+from sqlalchemy import event, text
+from sqlmodel import Session
 
-from services.errors import InvalidRecord, Unavailable
-from services.records.database import make_engine, reading, write
-from services.records.history import counts, find_studies
-from services.records.studies import get_study, read_file, save_study
-from services.records.tables import AuditEvent, Patient, PredictionRow, Study, StudyFile
+from services.errors import Unavailable
+from services.records.database import make_engine
+from services.records.studies import save_study
 from services.records.upkeep import check, sweep
+from tests.services.records.kept import assert_whole, make_all_old
 
 ROOT = Path(__file__).resolve().parents[3]
-TABLES = (Study, Patient, PredictionRow, StudyFile)
-
 # Saves a study again and again, each time in a process of its own that is killed one line of the records' code later,
 # until one comes through. The first is saved by the parent, so that the children start with everything loaded.
 KILLER = """
@@ -75,37 +69,6 @@ for lines, new in enumerate(studies[1:], start=1):
         print(lines, os.waitstatus_to_exitcode(status))
         break
 """
-
-
-def row_numbers(store):
-    with reading(store.engine) as session:
-        return {table.__name__: session.exec(select(func.count()).select_from(table)).one() for table in TABLES}
-
-
-def assert_whole(store, actor, studies):
-    """Each study that is there is whole, each that is not has left no row."""
-    there = {line.public_id for line in find_studies(store, actor, limit=200).studies}
-    stored = [new for new in studies if new.public_id in there]
-    for new in stored:
-        assert get_study(store, actor, new.public_id).prediction == new.prediction
-        for kind, (content, _, _) in new.files.items():
-            assert read_file(store, actor, new.public_id, kind) == content
-    n = len(stored)
-    expected = {"Study": n, "Patient": n, "PredictionRow": n, "StudyFile": 2 * n}
-    assert row_numbers(store) == expected
-    with reading(store.engine) as session:
-        saved = session.exec(select(AuditEvent).where(AuditEvent.action == "study.save")).all()
-    assert sorted(e.object for e in saved) == sorted(f"study {new.public_id}" for new in stored)
-    health = check(store)
-    assert health.unreadable == ()
-    assert health.files == 2 * n
-    return stored
-
-
-def make_all_old(store):
-    for path in store.vault.folder.rglob("*"):
-        if path.is_file():
-            os.utime(path, (0, 0))
 
 
 @pytest.mark.slow
@@ -217,141 +180,6 @@ def test_a_vault_that_fails_at_the_renaming(store, doctor, make_study):
         save_study(store, doctor, new)
     obstacle.unlink()
     assert assert_whole(store, doctor, [new]) == []
-
-
-def test_a_database_locked_by_another_is_waited_for(store, doctor, make_study, address):
-    """A writer that holds its lock for a second delays the others and loses nobody's work."""
-    holding, release = threading.Event(), threading.Event()
-
-    def hold(session):
-        session.add(AuditEvent(who="", action="test", object="", outcome="done"))
-        session.flush()
-        holding.set()
-        assert release.wait(60)
-
-    with ThreadPoolExecutor(2) as pool:
-        slow = pool.submit(write, store.engine, hold)
-        assert holding.wait(60)
-        saving = pool.submit(save_study, store, doctor, make_study())
-        if address.startswith("sqlite"):
-            # Readers are not held up.
-            assert counts(store, doctor).studies == 0
-            assert not saving.done()
-        release.set()
-        slow.result(60)
-        saving.result(60)
-    assert counts(store, doctor).studies == 1
-
-
-@pytest.mark.parametrize("address", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
-def test_a_patient_entered_by_another_between_looking_and_inserting_is_found(store, actors, make_study, address):
-    """SQLite lets one writer in at a time, so this can only happen on a server."""
-    mine, theirs = make_study(identifier="H-1"), make_study(identifier="h-1")
-    entered = []
-
-    def enter_first(session, *_):
-        if not entered and any(isinstance(row, Patient) for row in session.new):
-            entered.append(True)
-            row = Patient.made_from(theirs.patient, actors["colleague"].user_id)
-            write(store.engine, lambda other: other.add(row))
-
-    event.listen(Session, "before_flush", enter_first)
-    try:
-        saved = save_study(store, actors["doctor"], mine)
-    finally:
-        event.remove(Session, "before_flush", enter_first)
-    assert entered
-    assert saved.patient.identifier == "h-1"
-    assert row_numbers(store) == {"Study": 1, "Patient": 1, "PredictionRow": 1, "StudyFile": 2}
-
-
-def test_two_doctors_enter_the_same_new_patient_at_the_same_moment(store, actors, make_study):
-    """The second waits for the first one's row, cannot insert its own, and finds the first one's instead."""
-    inserted, release = threading.Event(), threading.Event()
-    first, second = make_study(identifier="H-1"), make_study(identifier="h-1")
-
-    def enter(session):
-        session.add(Patient.made_from(first.patient, actors["colleague"].user_id))
-        session.flush()
-        inserted.set()
-        assert release.wait(60)
-
-    with ThreadPoolExecutor(2) as pool:
-        entering = pool.submit(write, store.engine, enter)
-        assert inserted.wait(60)
-        saving = pool.submit(save_study, store, actors["doctor"], second)
-        # Long enough to reach the insertion; were it not, the test would only be easier.
-        with pytest.raises(TimeoutError):
-            saving.result(1)
-        release.set()
-        entering.result(60)
-        assert saving.result(60).patient.identifier == "H-1"
-    assert row_numbers(store)["Patient"] == 1
-
-
-def test_twenty_writers_at_once_lose_and_double_nothing(store, actors, make_study):
-    """Twenty threads, half of them with the same new patient, five studies each, sharing one upload."""
-    shared = os.urandom(50_000)
-    barrier = threading.Barrier(20)
-
-    def save_five(writer):
-        actor = actors["doctor" if writer % 4 else "colleague"]
-        barrier.wait(60)
-        saved = []
-        for n in range(5):
-            identifier = f"H-{n}" if writer % 2 else f"W-{writer}-{n}"
-            saved.append(save_study(store, actor, make_study(identifier=identifier, upload=shared)))
-        return saved
-
-    with ThreadPoolExecutor(20) as pool:
-        saved = [study for five in pool.map(save_five, range(20)) for study in five]
-    assert len({study.public_id for study in saved}) == 100
-    assert row_numbers(store) == {"Study": 100, "Patient": 50 + 5, "PredictionRow": 100, "StudyFile": 200}
-    listed = [s for who in ("doctor", "colleague") for s in find_studies(store, actors[who], limit=200).studies]
-    assert {s.public_id for s in listed} == {s.public_id for s in saved}
-    assert len({s.patient.public_id for s in saved if s.patient.identifier == "H-3"}) == 1
-    assert check(store).whole
-
-
-def test_the_same_study_saved_twice_at_once_is_there_once(store, doctor, make_study):
-    new = make_study()
-    barrier = threading.Barrier(4)
-
-    def save(_):
-        barrier.wait(60)
-        try:
-            return save_study(store, doctor, new).public_id
-        except InvalidRecord as error:
-            return str(error)
-
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(save, range(4)))
-    assert answers.count(new.public_id) == 1
-    assert answers.count("This study is stored already. Look for it in the history.") == 3
-    assert_whole(store, doctor, [new])
-
-
-def test_a_sweep_during_saving_takes_nothing_that_is_needed(store, doctor, make_study, monkeypatch):
-    monkeypatch.setattr("services.records.vault.GRACE", timedelta(0))
-    stop = threading.Event()
-
-    def keep_sweeping():
-        swept = 0
-        while not stop.is_set():
-            swept += store.vault.sweep(lambda asked: named(asked), timedelta(seconds=-5))
-        return swept
-
-    def named(asked):
-        with reading(store.engine) as session:
-            return {digest for digest in session.exec(select(StudyFile.sha256)).all() if digest in asked}
-
-    studies = [make_study() for _ in range(30)]
-    with ThreadPoolExecutor(5) as pool:
-        sweeper = pool.submit(keep_sweeping)
-        list(pool.map(lambda new: save_study(store, doctor, new), studies))
-        stop.set()
-        sweeper.result(60)
-    assert len(assert_whole(store, doctor, studies)) == 30
 
 
 def test_check_names_what_is_wrong(store, doctor, make_study):

@@ -1,31 +1,28 @@
-"""Sign-in: right and wrong passwords, sessions that end, slow guessing, and demo accounts in the demo only."""
+"""Sign-in with right and wrong passwords, new accounts, and demo accounts in the demo only."""
 
 from __future__ import annotations
 
 import dataclasses
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import argon2
 import pytest
 from sqlmodel import col, select, update
 
 from services.errors import InvalidRecord, SettingsError, SignInRefused
-from services.records import passwords, throttle
-from services.records.columns import now
+from services.records import passwords
 from services.records.database import reading, write
 from services.records.demo import DEMO_ACCOUNTS, close_demo_accounts, ensure_demo_accounts
 from services.records.people import (
     actor_for_token,
     authenticate,
-    close_session,
     create_admin,
     create_user,
     list_users,
     open_session,
 )
-from services.records.tables import AuditEvent, Role, SignInSession, SignInThrottle, User, UserCreate
+from services.records.tables import AuditEvent, SignInThrottle, User, UserCreate
+from tests.services.records.kept import events
 
 PASSWORD = "a passphrase for tests"
 
@@ -42,12 +39,6 @@ def hashing(monkeypatch):
 
     monkeypatch.setattr(passwords, "HASHER", Listening())
     return calls
-
-
-def events(store):
-    with reading(store.engine) as session:
-        found = session.exec(select(AuditEvent).order_by(col(AuditEvent.id))).all()
-        return [(e.user_id is not None, e.who, e.action, e.object, e.outcome.value) for e in found]
 
 
 def close(store, actor):
@@ -125,174 +116,6 @@ def test_an_account_closed_while_its_password_is_checked_stays_out(store, actors
     monkeypatch.setattr(passwords, "HASHER", Slow())
     with pytest.raises(SignInRefused):
         authenticate(store, "doctor", PASSWORD)
-
-
-@pytest.fixture
-def no_hashing(monkeypatch):
-    """Only counts attempts: what is tested here comes before the hash."""
-
-    class Never(argon2.PasswordHasher):
-        def verify(self, hash, password):
-            raise argon2.exceptions.VerifyMismatchError
-
-    monkeypatch.setattr(passwords, "HASHER", Never())
-
-
-@pytest.fixture
-def later(monkeypatch):
-    """The throttle's clock stands still, so that a slow machine changes nothing; a function that moves it."""
-    start, ahead = now(), timedelta(0)
-    monkeypatch.setattr(throttle, "now", lambda: start + ahead)
-
-    def move(**by):
-        nonlocal ahead
-        ahead += timedelta(**by)
-
-    return move
-
-
-@pytest.mark.parametrize("name", ["doctor", "nobody at all"])
-def test_guessing_slows_down_and_is_forgotten(store, doctor, no_hashing, later, name):
-    def guess():
-        with pytest.raises(SignInRefused) as caught:
-            authenticate(store, name, "wrong")
-        return str(caught.value)
-
-    first = [guess() for _ in range(8)]
-    assert set(first) == {"User name or password is wrong. Check both and try again."}
-    # Waiting tells nothing, and does not prolong itself.
-    assert all("Wait" in guess() for _ in range(20))
-    later(seconds=62)
-    assert "Wait" not in guess()
-    assert "Wait" in guess()
-    later(hours=1)
-    assert not any("Wait" in guess() for _ in range(7))
-    later(days=2)
-    guess()
-    with reading(store.engine) as session:
-        assert [round(row.score) for row in session.exec(select(SignInThrottle)).all()] == [1]
-
-
-def test_a_throttled_name_holds_back_the_right_password_but_no_other_name(store, actors, later):
-    for _ in range(8):
-        with pytest.raises(SignInRefused):
-            authenticate(store, "doctor", "wrong")
-    with pytest.raises(SignInRefused, match="Wait"):
-        authenticate(store, "doctor", PASSWORD)
-    assert authenticate(store, "colleague", PASSWORD)
-    later(minutes=2)
-    assert authenticate(store, "doctor", PASSWORD)
-    with reading(store.engine) as session:
-        assert not session.exec(select(SignInThrottle)).all()
-
-
-def test_guesses_made_at_once_do_not_slip_through_together(store, actors, no_hashing, later):
-    def guess(_):
-        try:
-            authenticate(store, "doctor", "wrong")
-        except SignInRefused as error:
-            return "Wait" in str(error)
-        raise AssertionError("a wrong password opened")
-
-    with ThreadPoolExecutor(20) as pool:
-        waits = list(pool.map(guess, range(20)))
-    assert waits.count(False) == 8
-
-
-def test_failures_that_have_faded_are_swept_away_when_somebody_signs_in(store, actors, later):
-    with pytest.raises(SignInRefused):
-        authenticate(store, "nobody", "wrong")
-    later(days=2)
-    authenticate(store, "doctor", PASSWORD)
-    with reading(store.engine) as session:
-        assert not session.exec(select(SignInThrottle)).all()
-
-
-def test_two_attempts_at_the_same_moment_count_as_two(store):
-    write(store.engine, lambda session: throttle.take_attempt(session, "doctor"))
-    counted, release = threading.Event(), threading.Event()
-
-    def slowly(session):
-        throttle.take_attempt(session, "doctor")
-        session.flush()
-        counted.set()
-        assert release.wait(60)
-
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(write, store.engine, slowly)
-        assert counted.wait(60)
-        second = pool.submit(write, store.engine, lambda session: throttle.take_attempt(session, "doctor"))
-        with pytest.raises(TimeoutError):
-            second.result(1)
-        release.set()
-        first.result(60)
-        second.result(60)
-    with reading(store.engine) as session:
-        assert session.exec(select(SignInThrottle.score)).one() > 2.5
-
-
-def test_a_session_opens_lasts_and_ends(store, doctor):
-    token = open_session(store, doctor)
-    other = open_session(store, doctor)
-    assert token != other
-    assert actor_for_token(store, token) == actor_for_token(store, other) == doctor
-    with reading(store.engine) as session:
-        rows = session.exec(select(SignInSession)).all()
-        assert not any(token in repr(row.model_dump()) for row in rows)
-    close_session(store, token)
-    close_session(store, token)
-    close_session(store, "never given")
-    assert actor_for_token(store, token) is None
-    assert actor_for_token(store, other) == doctor
-    assert [e[2] for e in events(store)] == ["sign-out"]
-
-
-@pytest.mark.parametrize("token", ["", "x", "\ud800", "' OR 1=1 --", "x" * 100_000])
-def test_an_unknown_token_opens_nothing(store, doctor, token):
-    open_session(store, doctor)
-    assert actor_for_token(store, token) is None
-
-
-def test_a_session_ends_with_its_time_its_account_and_the_demo(store, doctor):
-    short = dataclasses.replace(store, sign_in_lasts=timedelta(0))
-    assert actor_for_token(store, open_session(short, doctor)) is None
-    token = open_session(store, doctor)
-    this = col(User.id) == doctor.user_id
-    for values, open_ in (({"demo": True}, False), ({"demo": False}, True), ({"active": False}, False)):
-        write(store.engine, lambda s, v=values: s.exec(update(User).where(this).values(**v)))
-        assert (actor_for_token(store, token) is not None) is open_
-
-
-def test_the_role_is_read_anew_each_time(store, doctor):
-    token = open_session(store, doctor)
-    this = col(User.id) == doctor.user_id
-    write(store.engine, lambda s: s.exec(update(User).where(this).values(role=Role.RESEARCHER)))
-    assert actor_for_token(store, token).role is Role.RESEARCHER
-
-
-def test_last_use_is_noted_once_a_minute(store, doctor):
-    token = open_session(store, doctor)
-
-    def last_seen():
-        with reading(store.engine) as session:
-            return session.exec(select(SignInSession.last_seen)).one()
-
-    first = last_seen()
-    actor_for_token(store, token)
-    assert last_seen() == first
-    past = first - timedelta(minutes=2)
-    write(store.engine, lambda s: s.exec(update(SignInSession).values(last_seen=past)))
-    actor_for_token(store, token)
-    assert last_seen() >= first
-
-
-def test_sessions_long_over_are_forgotten(store, doctor):
-    open_session(store, doctor)
-    long_ago = now() - timedelta(days=31)
-    write(store.engine, lambda s: s.exec(update(SignInSession).values(expires=long_ago)))
-    open_session(store, doctor)
-    with reading(store.engine) as session:
-        assert len(session.exec(select(SignInSession)).all()) == 1
 
 
 @pytest.mark.parametrize(
