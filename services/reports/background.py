@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from services.palette import LIGHT, rgb
 from services.reports import words
 from services.reports.content import Figure, ModelEvidence, ReportContent
@@ -9,6 +11,8 @@ from services.reports.document import COLUMN, GAP, HEADING, LEFT, WIDTH, Sheet
 
 _CELL = 14.5
 _SMALL = 8.5
+_NOTES = 9.5
+_MOST_LINES = 100
 _ROW_NAMES = 26.0
 
 
@@ -17,11 +21,22 @@ def draw_background(sheet: Sheet, content: ReportContent) -> None:
     if content.heat is not None:
         _meaning(sheet, content)
     if content.study.notes.strip():
-        sheet.section("Notes of the reader")
-        sheet.paragraph(content.study.notes, after=5.0)
+        _notes(sheet, content.study.notes)
     if content.evidence is not None:
         _evidence(sheet, content, content.evidence)
     _image(sheet, content)
+
+
+def _notes(sheet: Sheet, notes: str) -> None:
+    """The reader's words without runs of empty lines, two pages of them at most."""
+    sheet.section("Notes of the reader")
+    sheet.pen(_NOTES)
+    lines = sheet.wrapped(re.sub(r"\n\s*\n", "\n\n", notes.strip()), WIDTH)
+    sheet.paragraph("\n".join(lines[:_MOST_LINES]), size=_NOTES)
+    if len(lines) > _MOST_LINES:
+        cut = f"{len(lines) - _MOST_LINES} more lines are not printed; the record of the study holds the whole note."
+        sheet.paragraph(cut, size=_SMALL, colour=LIGHT.muted)
+    sheet.set_y(sheet.get_y() + 5.0)
 
 
 def draw_looked_at(sheet: Sheet, content: ReportContent, x: float) -> None:

@@ -54,7 +54,7 @@ def test_everything_given_is_printed(content):
 
 
 def test_every_page_has_number_study_time_version_and_disclaimer(content):
-    notes = "\n\n".join(f"Paragraph {n}. " + "The finding was discussed at length. " * 30 for n in range(16))
+    notes = "\n\n".join(f"Paragraph {n}. " + "The finding was discussed at length. " * 30 for n in range(8))
     read = pages(build_report(replace(content, study=replace(content.study, notes=notes))))
     assert len(read) >= 4
     for number, page in enumerate(read, start=1):
@@ -64,7 +64,27 @@ def test_every_page_has_number_study_time_version_and_disclaimer(content):
         assert "Zoë Grünwald" in page
         assert DEMO not in page
     joined = " ".join(read)
-    assert all(f"Paragraph {n}." in joined for n in range(16))
+    assert all(f"Paragraph {n}." in joined for n in range(8))
+    assert "not printed" not in joined
+
+
+def test_empty_lines_of_the_notes_take_no_pages(content):
+    notes = replace(content.study, notes="The first." + "\n \n" * 950 + "The last.")
+    read = pages(build_report(replace(content, study=notes)))
+    assert len(read) == 2
+    assert "The first." in read[1]
+    assert "The last." in read[1]
+    assert "not printed" not in read[1]
+
+
+def test_a_note_of_endless_lines_is_cut_and_says_so(content):
+    notes = replace(content.study, notes="\n".join(f"n{n}" for n in range(1900)))
+    read = pages(build_report(replace(content, study=notes)))
+    assert len(read) <= 5
+    joined = " ".join(read).split()
+    assert "n99" in joined
+    assert "n100" not in joined
+    assert "1800 more lines are not printed; the record of the study holds the whole note." in " ".join(joined)
 
 
 def test_a_plain_study_takes_two_pages(content):
