@@ -75,6 +75,7 @@ def test_the_app_is_a_router_and_nothing_else():
     text = (ROOT / "app.py").read_text(encoding="utf-8")
     assert "st.navigation" in text
     assert len(text.splitlines()) <= 150
+    assert not imported(ROOT / "app.py") & {"training", "tools", "benchmarks", "sqlmodel", "sqlalchemy", "tensorflow"}
 
 
 def test_the_top_level_is_the_cards():
