@@ -13,6 +13,8 @@ from services.errors import FalxError
 from services.inference.backend import load_backend
 
 if TYPE_CHECKING:
+    from services.inference.prediction import ModelRef
+    from services.inference.repository import ModelRepository
     from training.finished import FinishedRun
 
 # TensorFlow frees and takes back the same large blocks at every step; unless glibc keeps them, the kernel gets most of
@@ -87,6 +89,22 @@ def train(
     typer.echo(f"The best weights are in {best}. Next: python -m training calibrate --run {run}")
 
 
+@app.command()
+def average(
+    of: Annotated[list[Path], typer.Option(help="Folder of a finished run; repeat for each.")],
+    run: Run = RUN,
+) -> None:
+    """Average the weights of runs that went on from one another or from the same start, as a run in --run."""
+    from training.run import averaged_settings
+
+    settings = averaged_settings(of)
+    load_backend()
+    from training.average import average as write
+
+    best = write(settings, run)
+    typer.echo(f"The mean of {len(of)} runs is in {best}. Next: python -m training calibrate --run {run}")
+
+
 def _given(context: typer.Context) -> set[str]:
     """The fields of RunSettings that were named on the command line, and the options beside them."""
     named = {name for name in context.params if _source(context, name) == "COMMANDLINE"}
@@ -134,10 +152,52 @@ def register(
     from training.table import show
 
     ref, evaluation = finished.register(repository)
-    if live:
-        repository.make_live(ref, default=default)
     show(evaluation)
-    typer.echo(f"Registered {ref}{' and live' if live else ''}.")
+    typer.echo(f"Registered {ref}.")
+    if live:
+        _promote(repository, ref, default=default)
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(metavar="TASK/NETWORK/VERSION", help="A registered version.")],
+    models: Models = MODELS,
+    default: Annotated[bool, typer.Option(help="Let this network answer by default.")] = False,
+    force: Annotated[bool, typer.Option(help="Accept a lower macro-F1 on test, or another test set.")] = False,
+    reason: Annotated[str, typer.Option(help="With --force: why; kept in live.json.")] = "",
+) -> None:
+    """Let a version serve, in the running app too, once it has passed its checks; the old one stays otherwise."""
+    from services.errors import ModelNotFound
+    from services.inference.prediction import ModelRef
+    from services.inference.repository import ModelRepository
+
+    if force is not bool(reason.strip()):
+        raise typer.BadParameter("--force needs --reason with some words, and --reason needs --force.")
+    if version.count("/") != 2:
+        raise ModelNotFound(f"“{version}” is no version; write it like brain_tumor_type/efficientnet/1.")
+    _promote(ModelRepository(models), ModelRef(*version.split("/")), default=default, forced=reason)
+
+
+def _promote(repository: ModelRepository, ref: ModelRef, *, default: bool, forced: str = "") -> None:
+    from services.inference.live import promote
+
+    serving = promote(repository, ref, default=default, forced=forced)
+    typer.echo(f"{ref} serves. The task is answered by {serving.default} {serving.versions[serving.default]}.")
+
+
+@app.command()
+def rollback(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Key of the task.")],
+    network: Annotated[str, typer.Argument(metavar="[NETWORK]", help="Only this network's promotions.")] = "",
+    models: Models = MODELS,
+) -> None:
+    """Undo the newest promotion, in the running app too; repeat it to go further back."""
+    from services.inference.live import rollback
+    from services.inference.repository import ModelRepository
+
+    undone = rollback(ModelRepository(models), task, network or None)
+    before = f"{undone.network} {undone.before} serves again" if undone.before else "nothing serves in its place"
+    typer.echo(f"{task}: {undone.network} {undone.version} is undone, {before}.")
 
 
 @app.command()

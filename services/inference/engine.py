@@ -5,17 +5,18 @@ TensorFlow is imported when the first model is loaded, never before.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.errors import InferenceError, ModelMismatch
+from services.errors import FalxError, InferenceError, ModelMismatch
 from services.imaging.prepare import Prepared, to_slice
 from services.imaging.slice import FloatImage
 from services.inference.backend import load_backend
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from services.inference.explain import Explanation
 
 SELF_TEST_TOLERANCE = 0.01
+SECONDS_BETWEEN_TRIES = 60
+Question = tuple[str, str | None]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +62,18 @@ class LoadedModel:
 
 
 class Engine:
-    """Answers with the live models of ``repository``; a new live version is taken at the next call."""
+    """Answers with the live models of ``repository``.
+
+    A newly live version is loaded beside the one that answers and takes its place once it has passed its checks; where
+    it does not, the old one goes on.
+    """
 
     def __init__(self, repository: ModelRepository) -> None:
         self.repository = repository
-        self._loaded: dict[ModelRef, LoadedModel] = {}
+        # By task and network asked for (None: the default). Both are replaced, never changed, so that reading them
+        # needs no lock.
+        self._answering: dict[Question, LoadedModel] = {}
+        self._failures: dict[ModelRef, tuple[float, str]] = {}
         self._loading = Lock()
 
     def predict(self, prepared: Prepared, task: Task, network: str | None = None) -> Prediction:
@@ -95,18 +106,60 @@ class Engine:
             model.explanation(blank, -1)
 
     def loaded(self, task: Task, network: str | None = None) -> LoadedModel:
-        """The live model in memory, loaded where it is not yet; versions that no longer serve are let go."""
+        """The model that answers: the live version, or the one before it until the live one is loaded.
+
+        Waits only where nothing is in memory for this question yet. Raises what ``load`` raises then, and ModelNotFound
+        where nothing serves.
+        """
+        asked = (task.key, network)
+        model = self._answering.get(asked)
         ref = self.repository.live_ref(task.key, network)
-        model = self._loaded.get(ref)
         if model is None:
             with self._loading:
-                model = self._loaded.get(ref)
-                if model is None:
-                    model = load(self.repository, ref, task)
-                    kept = {
-                        old: m for old, m in self._loaded.items() if (old.task, old.network) != (ref.task, ref.network)
-                    }
-                    self._loaded = {**kept, ref: model}
+                return self._answering.get(asked) or self._take(asked, ref, task)
+        if model.card.ref != ref and self._worth_a_try(ref) and self._loading.acquire(blocking=False):
+            Thread(target=self._take_behind, args=(asked, ref, task), name=f"load {ref}", daemon=True).start()
+        return model
+
+    def failures(self) -> tuple[str, ...]:
+        """A sentence for every live version that could not be loaded."""
+        live = self.repository.live()
+        return tuple(
+            said
+            for ref, (_, said) in self._failures.items()
+            if ref.task in live and live[ref.task].versions.get(ref.network) == ref.version
+        )
+
+    def _worth_a_try(self, ref: ModelRef) -> bool:
+        failed = self._failures.get(ref)
+        return failed is None or time.monotonic() - failed[0] >= SECONDS_BETWEEN_TRIES
+
+    def _take_behind(self, asked: Question, ref: ModelRef, task: Task) -> None:
+        """``_take`` for a thread that was started with ``_loading`` held."""
+        try:
+            with suppress(FalxError):
+                self._take(asked, ref, task)
+        finally:
+            self._loading.release()
+
+    def _take(self, asked: Question, ref: ModelRef, task: Task) -> LoadedModel:
+        """Let ``ref`` answer ``asked`` and all that another version of its network answered; needs ``_loading``."""
+        model = next((model for model in self._answering.values() if model.card.ref == ref), None)
+        try:
+            model = model or load(self.repository, ref, task)
+        except FalxError as error:
+            old = self._answering.get(asked)
+            instead = f"{old.card.ref} goes on answering" if old else "nothing answers in its place"
+            said = f"{ref} is live, but {instead}. {error}"
+            log.error(said)
+            self._failures = {**self._failures, ref: (time.monotonic(), said)}
+            raise
+        self._failures = {failed: why for failed, why in self._failures.items() if failed != ref}
+        kept = {
+            question: model if (old.card.task, old.card.network) == (ref.task, ref.network) else old
+            for question, old in self._answering.items()
+        }
+        self._answering = {**kept, asked: model}
         return model
 
 
@@ -119,6 +172,8 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
         A file is missing or changed.
     ModelMismatch
         The version was made for another preparation or other classes, or answers its self-test otherwise than before.
+    InferenceError
+        Its files have their hashes and still make no network.
     """
     card = repository.verify(ref)
     if card.preparation != asdict(task.preparation) | {"percentiles": list(task.preparation.percentiles)}:
@@ -128,12 +183,24 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
         )
     if card.classes != task.class_keys:
         raise ModelMismatch(f"The model {ref} knows the classes {card.classes}, the task {task.class_keys}.")
+    try:
+        return _assemble(repository, card, task.preparation.size)
+    except FalxError:
+        raise
+    # NumPy, Keras and TensorFlow raise what they like over files that do not fit; whoever asked gets a sentence.
+    except Exception as error:
+        raise InferenceError(
+            f"The model {ref} cannot be loaded ({type(error).__name__}). Register it again or choose another version."
+        ) from error
+
+
+def _assemble(repository: ModelRepository, card: Card, size: int) -> LoadedModel:
     load_backend()
     from services.inference import explain, networks
 
     _let_memory_grow()
-    network = networks.build(ref.network, len(card.classes), size=task.preparation.size)
-    with np.load(repository.folder(ref) / WEIGHTS, allow_pickle=False) as arrays:
+    network = networks.build(card.network, len(card.classes), size=size)
+    with np.load(repository.folder(card.ref) / WEIGHTS, allow_pickle=False) as arrays:
         networks.set_arrays(network, arrays)
     model = LoadedModel(
         card,
@@ -145,14 +212,17 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
 
 
 def _self_test(model: LoadedModel, repository: ModelRepository) -> None:
-    with np.load(repository.folder(model.card.ref) / SELF_TEST, allow_pickle=False) as arrays:
+    card = model.card
+    with np.load(repository.folder(card.ref) / SELF_TEST, allow_pickle=False) as arrays:
         squares = arrays["squares"].astype(np.float32) / np.float32(255)
-    for square, expected in zip(squares, model.card.self_test_probabilities, strict=True):
+    if not len(squares):
+        raise ModelMismatch(f"The model {card.ref} has no self-test, so it is not used. Register it again.")
+    for square, expected in zip(squares, card.self_test_probabilities, strict=True):
         logits, _ = model.explanation(square, -1)
-        found = probabilities(logits, model.card.temperature)
-        if np.abs(found - np.array(expected)).max() > SELF_TEST_TOLERANCE:
+        found = probabilities(logits, card.temperature)
+        if not np.allclose(found, expected, rtol=0, atol=SELF_TEST_TOLERANCE):
             raise ModelMismatch(
-                f"The model {model.card.ref} answers its self-test with {np.round(found, 3).tolist()} where its card "
+                f"The model {card.ref} answers its self-test with {np.round(found, 3).tolist()} where its card "
                 f"says {list(expected)}; it is not used. Check the installed TensorFlow and Keras against the card."
             )
 

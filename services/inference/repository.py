@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
-from services.errors import ModelDamaged, ModelMismatch, ModelNotFound
-from services.inference.card import CARD, Card
+from services.errors import InferenceError, ModelDamaged, ModelMismatch, ModelNotFound
+from services.inference.card import CARD, SELF_TEST, WEIGHTS, Card
 from services.inference.prediction import ModelRef
 
-LIVE = "live.json"
+LIVE, LOCK = "live.json", "live.lock"
+
+
+class Change(BaseModel):
+    """One promotion: which version began to serve, what stood before, why it was forced, and when it was undone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    when: datetime
+    network: str
+    version: str
+    before: str | None
+    default_before: str | None
+    reason: str = ""
+    undone: datetime | None = None
 
 
 class Serving(BaseModel):
-    """One task's part of live.json: the live version of each network, and the network that answers by default."""
+    """One task's part of live.json: each network's live version, the network that answers by default, and the past.
+
+    ``history`` is oldest first; a live.json without it reads as one without a past.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     default: str
     versions: dict[str, str]
+    history: tuple[Change, ...] = ()
+
+    @model_validator(mode="after")
+    def _default_serves(self) -> Serving:
+        if self.default not in self.versions:
+            raise ValueError(f"the default network {self.default} has no version")
+        return self
 
 
 class ModelRepository:
@@ -35,10 +63,11 @@ class ModelRepository:
         """What serves, by task; read again only when live.json was replaced."""
         path = self.root / LIVE
         try:
-            stamp = path.stat().st_mtime_ns
+            found = path.stat()
         except FileNotFoundError:
             return {}
-        return _read_live(path, stamp)
+        # Two replacements may fall into one tick of the file system's clock.
+        return _read_live(path, (found.st_mtime_ns, found.st_ino, found.st_size))
 
     def live_ref(self, task: str, network: str | None = None) -> ModelRef:
         """The version that serves ``task`` by ``network``, or by the task's default network."""
@@ -56,7 +85,7 @@ class ModelRepository:
 
     def refs(self) -> list[ModelRef]:
         """Every registered version, oldest first within its network."""
-        found = [ModelRef(*path.parent.relative_to(self.root).parts) for path in self.root.glob(f"*/*/*/{CARD}")]
+        found = [ModelRef(*path.parent.relative_to(self.root).parts) for path in self.root.glob(f"*/*/[0-9]*/{CARD}")]
         return sorted(found, key=lambda ref: (ref.task, ref.network, int(ref.version)))
 
     def folder(self, ref: ModelRef) -> Path:
@@ -73,11 +102,18 @@ class ModelRepository:
     def verify(self, ref: ModelRef) -> Card:
         """The card, after every file it names was found to have the hash it states; ModelDamaged otherwise."""
         card = self.card(ref)
+        if card.ref != ref or not {WEIGHTS, SELF_TEST} <= card.files.keys():
+            raise ModelDamaged(f"The card of {ref} is that of {card.ref}, or names too few files. Register it again.")
         for name, expected in card.files.items():
             path = self.folder(ref) / name
-            if not path.exists():
-                raise ModelDamaged(f"The model {ref} lacks its file {name}. Register it again or choose another.")
-            if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            try:
+                found = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError as error:
+                raise ModelDamaged(
+                    f"The model {ref} lacks its file {name}, or it cannot be read ({error.strerror}). Register it "
+                    "again or choose another."
+                ) from error
+            if found != expected:
                 raise ModelDamaged(
                     f"The model {ref} was changed after it was registered: {name} has another hash than its card says. "
                     "Register it again or choose another version."
@@ -88,27 +124,55 @@ class ModelRepository:
         """One more than the highest registered version number."""
         return str(1 + max((int(r.version) for r in self.refs() if (r.task, r.network) == (task, network)), default=0))
 
-    def make_live(self, ref: ModelRef, *, default: bool = False) -> None:
-        """Let ``ref`` serve from now on; live.json is replaced in one step."""
-        self.card(ref)
-        live = dict(self.live())
-        old = live.get(ref.task)
-        versions = {**(old.versions if old else {}), ref.network: ref.version}
-        live[ref.task] = Serving(default=ref.network if default or old is None else old.default, versions=versions)
+    @contextmanager
+    def changing(self) -> Iterator[dict[str, Serving]]:
+        """What serves, to be changed in place; live.json is replaced in one step at the block's end unless it raises.
+
+        One process or thread at a time, and readers never wait. Raises ModelMismatch where live.json does not read,
+        InferenceError where it cannot be replaced.
+        """
+        with self._disk():
+            descriptor = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            with self._disk():
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            live = dict(self.live())
+            before = dict(live)
+            yield live
+            if live != before:
+                with self._disk():
+                    self._write(live)
+        finally:
+            # Closing releases the lock, as the end of a killed process does.
+            os.close(descriptor)
+
+    def _write(self, live: dict[str, Serving]) -> None:
         partial = self.root / f"{LIVE}.partial"
-        partial.write_text(
-            json.dumps({key: serving.model_dump() for key, serving in sorted(live.items())}, indent=2) + "\n",
-            encoding="utf-8",
-        )
+        with partial.open("wb") as file:
+            file.write(_LIVE_FILE.dump_json(dict(sorted(live.items())), indent=2) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(self.root / LIVE)
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InferenceError(
+                f"What serves cannot be changed: {self.root.name}/{LIVE} cannot be written ({error.strerror}). Look at "
+                "the folder's permissions and free space."
+            ) from error
+
+
+_LIVE_FILE = TypeAdapter(dict[str, Serving])
 
 
 @lru_cache(maxsize=8)
-def _read_live(path: Path, stamp: int) -> dict[str, Serving]:
+def _read_live(path: Path, stamp: tuple[int, ...]) -> dict[str, Serving]:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return {task: Serving.model_validate(value) for task, value in stored.items()}
-    except (ValueError, ValidationError) as error:
+        return _LIVE_FILE.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
         raise ModelMismatch(f"{path.name} of the model repository does not read: {error}. Restore it.") from error
 
 
@@ -116,5 +180,5 @@ def _read_live(path: Path, stamp: int) -> dict[str, Serving]:
 def _read_card(path: Path, stamp: int) -> Card:
     try:
         return Card.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+    except (OSError, ValidationError) as error:
         raise ModelDamaged(f"The card {path.parent.name}/{path.name} does not read: {error}.") from error

@@ -43,6 +43,8 @@ class Action(StrEnum):
     ACCOUNT_LIST = "account.list"
     ACCOUNT_CREATE = "account.create"
     STORE_CHECK = "store.check"
+    MODEL_PROMOTE = "model.promote"
+    MODEL_ROLLBACK = "model.rollback"
 
 
 class Scope(StrEnum):
@@ -61,6 +63,8 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.ACCOUNT_LIST: Scope.ANY,
         Action.ACCOUNT_CREATE: Scope.ANY,
         Action.STORE_CHECK: Scope.ANY,
+        Action.MODEL_PROMOTE: Scope.ANY,
+        Action.MODEL_ROLLBACK: Scope.ANY,
     },
     Role.DOCTOR: {
         Action.METRICS_VIEW: Scope.ANY,

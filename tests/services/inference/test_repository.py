@@ -1,25 +1,22 @@
-"""What the model repository refuses, and how a version goes live."""
+"""What the model repository refuses, and how live.json is replaced."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from services.errors import ModelDamaged, ModelMismatch, ModelNotFound
+from services.errors import InferenceError, ModelDamaged, ModelMismatch, ModelNotFound
 from services.inference.card import CARD, SELF_TEST, WEIGHTS
-from services.inference.engine import Engine, load
+from services.inference.engine import load
 from services.inference.prediction import ModelRef
-from services.tasks import get_task
-
-TASK = get_task("brain_tumor_type")
-
-
-def edit_card(repository, ref, **changes):
-    path = repository.folder(ref) / CARD
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+from services.inference.repository import LIVE, Serving
+from services.settings import ROOT
+from tests.services.inference.versions import TASK, copy_version, damage, edit_card
 
 
 def test_every_shipped_version_is_whole(own_repository):
@@ -49,10 +46,7 @@ def test_what_is_not_there_is_told(own_repository):
 @pytest.mark.parametrize("name", [WEIGHTS, SELF_TEST])
 def test_one_changed_byte_is_noticed(own_repository, name):
     ref = own_repository.live_ref(TASK.key)
-    path = own_repository.folder(ref) / name
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
+    damage(own_repository, ref, name)
     with pytest.raises(ModelDamaged, match=name):
         load(own_repository, ref, TASK)
 
@@ -86,13 +80,98 @@ def test_an_unreadable_card_is_a_sentence(own_repository):
         own_repository.card(ref)
 
 
-def test_the_engine_takes_a_new_live_version_at_the_next_call(own_repository):
-    old = own_repository.live_ref(TASK.key)
-    new = ModelRef(old.task, old.network, own_repository.next_version(old.task, old.network))
-    shutil.copytree(own_repository.folder(old), own_repository.folder(new))
-    edit_card(own_repository, new, version=new.version, temperature=own_repository.card(old).temperature)
-    engine = Engine(own_repository)
-    assert engine.loaded(TASK).card.ref == old
-    own_repository.make_live(new)
-    assert engine.loaded(TASK).card.ref == new
-    assert engine.loaded(TASK) is engine.loaded(TASK)
+def replace_weights(repository, ref, data: bytes):
+    (repository.folder(ref) / WEIGHTS).write_bytes(data)
+    files = {**repository.card(ref).files, WEIGHTS: hashlib.sha256(data).hexdigest()}
+    edit_card(repository, ref, files=files)
+
+
+def test_weights_that_are_none_are_a_sentence_whatever_their_hash(own_repository):
+    ref = own_repository.live_ref(TASK.key)
+    replace_weights(own_repository, ref, b"no archive")
+    with pytest.raises(InferenceError, match="cannot be loaded"):
+        load(own_repository, ref, TASK)
+
+
+def test_weights_that_are_no_numbers_fail_the_self_test(own_repository, tmp_path):
+    ref = own_repository.live_ref(TASK.key)
+    with np.load(own_repository.folder(ref) / WEIGHTS) as arrays:
+        values = {name: arrays[name] for name in arrays}
+    values["logits/bias"] = np.full_like(values["logits/bias"], np.nan)
+    np.savez(tmp_path / WEIGHTS, allow_pickle=False, **values)
+    replace_weights(own_repository, ref, (tmp_path / WEIGHTS).read_bytes())
+    with pytest.raises(ModelMismatch, match="self-test"):
+        load(own_repository, ref, TASK)
+
+
+def test_a_card_of_another_version_or_without_hashes_is_refused(own_repository):
+    ref = copy_version(own_repository)
+    edit_card(own_repository, ref, files={})
+    with pytest.raises(ModelDamaged, match="too few files"):
+        own_repository.verify(ref)
+    edit_card(own_repository, ref, version="1", files=own_repository.card(own_repository.live_ref(TASK.key)).files)
+    with pytest.raises(ModelDamaged, match="is that of"):
+        own_repository.verify(ref)
+
+
+def test_a_version_that_is_being_registered_is_none_yet(own_repository):
+    ref = own_repository.live_ref(TASK.key)
+    folder = own_repository.folder(ref)
+    (folder.parent / ".2.partial").mkdir()
+    (folder.parent / ".2.partial" / CARD).write_text("{}")
+    assert own_repository.refs() == [ref]
+
+
+def test_a_live_file_without_history_reads(own_repository):
+    (own_repository.root / LIVE).write_text(
+        json.dumps({TASK.key: {"default": "efficientnet", "versions": {"efficientnet": "1"}}})
+    )
+    assert own_repository.live() == {TASK.key: Serving(default="efficientnet", versions={"efficientnet": "1"})}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"t": {"default": "a", "versions": {"b": "1"}}}'])
+def test_a_spoilt_live_file_is_a_sentence(own_repository, text):
+    (own_repository.root / LIVE).write_text(text)
+    with pytest.raises(ModelMismatch, match="does not read"):
+        own_repository.live()
+
+
+def test_a_change_that_fails_halfway_changes_nothing(own_repository):
+    before = (own_repository.root / LIVE).read_bytes()
+    with pytest.raises(ZeroDivisionError), own_repository.changing() as live:
+        live["other"] = Serving(default="a", versions={"a": str(1 // len(live.pop(TASK.key).history))})
+    assert (own_repository.root / LIVE).read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(own_repository):
+    (own_repository.root / f"{LIVE}.partial").mkdir()
+    with pytest.raises(InferenceError, match="cannot be written"), own_repository.changing() as live:
+        live["other"] = Serving(default="a", versions={"a": "1"})
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from services.inference.repository import ModelRepository, Serving
+repository = ModelRepository(Path(sys.argv[1]))
+sys.stdin.readline()
+for number in range(25):
+    with repository.changing() as live:
+        live[f"{sys.argv[2]}{number}"] = Serving(default="a", versions={"a": str(number)})
+"""
+
+
+def test_no_change_of_two_writers_at_once_is_lost(own_repository):
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(own_repository.root), name], cwd=ROOT, stdin=subprocess.PIPE
+        )
+        for name in "ab"
+    ]
+    for writer in writers:
+        writer.stdin.write(b"\n")
+        writer.stdin.close()
+    while any(writer.poll() is None for writer in writers):
+        assert TASK.key in own_repository.live()
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert len(own_repository.live()) == 1 + 2 * 25

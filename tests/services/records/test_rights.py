@@ -34,6 +34,8 @@ EXPECTED = {
     "account.list": {"admin": "any"},
     "account.create": {"admin": "any"},
     "store.check": {"admin": "any"},
+    "model.promote": {"admin": "any"},
+    "model.rollback": {"admin": "any"},
 }
 CELLS = [(role, action) for role in Role for action in Action]
 
