@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from services.errors import InferenceError
 from services.imaging.decode import decode
 from services.imaging.phantom import PHANTOMS, draw
 from services.imaging.prepare import Prepared, prepare
@@ -90,3 +91,12 @@ def test_real_test_slices_come_out_as_the_card_says(engine, shared_data):
             base.append(outline.mean())
     assert np.mean(right) == pytest.approx(engine.loaded(TASK).card.test.accuracy.value, abs=0.08)
     assert np.mean(inside) > 2 * np.mean(base)
+
+
+def test_what_tensorflow_cannot_do_is_told_in_a_sentence(engine):
+    import tensorflow as tf
+
+    model = engine.loaded(TASK)
+    with pytest.raises(InferenceError, match=r"could not finish its answer \(InvalidArgumentError\)"), model.turn():
+        tf.debugging.assert_equal(1, 2)
+    assert not model.lock.locked()
