@@ -79,19 +79,8 @@ def _real_batches() -> Iterator[Any]:
     squares, classes = prepared_squares(), len(get_task(TASK).classes)
     labels = np.eye(classes, dtype=np.float32)[np.arange(len(squares)) % classes]
     weights, known = np.full(len(squares), 1 / len(squares)), np.ones(len(squares), bool)
-    draws = Draws(
-        squares,
-        labels,
-        weights,
-        np.zeros_like(squares),
-        known,
-        14,
-        np.arange(classes) < 3,
-        transplants=0,
-        batch=BATCH,
-        steps=64,
-        seed=1,
-    )
+    nothing = np.zeros_like(squares)
+    draws = Draws(squares, labels, weights, nothing, known, cells=14, batch=BATCH, steps=64, seed=1)
     return iter(keras_cv_batches(draws, Geometry()))
 
 

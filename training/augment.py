@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import cv2
@@ -16,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.style import restyle
-from training.transplant import transplant
 
 FINER = 2  # outlines are moved at this many times the cells a side
 Batch = tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]
@@ -38,9 +36,7 @@ class Draws:
 
     ``images`` uint8 (n, side, side), ``labels`` float32 (n, classes) of allowed classes, ``weights`` float64 (n,) that
     sum to 1. ``outlines`` uint8 (n, side, side) with 255 inside a tumour, ``known`` bool (n,) where they mean anything,
-    ``cells`` the side of the map that outlines are averaged to. ``positive`` bool (classes,) tells tumours from none;
-    ``transplants`` is the share of drawn healthy slices that get the outlined tumour of another: then the label is
-    "some tumour", since where a tumour sits is part of what it is.
+    ``cells`` the side of the map that outlines are averaged to.
     """
 
     images: NDArray[np.uint8]
@@ -49,16 +45,9 @@ class Draws:
     outlines: NDArray[np.uint8]
     known: NDArray[np.bool_]
     cells: int
-    positive: NDArray[np.bool_]
-    transplants: float
     batch: int
     steps: int
     seed: int
-
-    @cached_property
-    def outlined(self) -> NDArray[np.bool_]:
-        """(n,) True where a tumour is outlined."""
-        return np.array([outline.any() for outline in self.outlines])
 
     def indices(self, epoch: int) -> NDArray[np.int64]:
         """(steps, batch) of drawn images; the same for the same seed and epoch."""
@@ -77,20 +66,10 @@ def styled_batch(draws: Draws, epoch: int, step: int) -> Styled:
     (batch, classes) and bool (batch,) where the outline is known.
     """
     rng = np.random.default_rng((draws.seed, epoch, step, 1))
-    donors = np.flatnonzero(draws.outlined)
-    images, outlines, labels, known = [], [], [], []
-    for index in draws.indices(epoch)[step]:
-        image, outline, label = draws.images[index], draws.outlines[index], draws.labels[index]
-        if len(donors) and not label[draws.positive].any() and rng.random() < draws.transplants:
-            donor = rng.choice(donors)
-            done = transplant(image, draws.images[donor], draws.outlines[donor], rng)
-            if done:
-                (image, outline), label = done, draws.positive.astype(np.float32)
-        images.append(restyle(image, rng))
-        outlines.append(cv2.resize(outline, (draws.cells * FINER,) * 2, interpolation=cv2.INTER_AREA))
-        labels.append(label)
-        known.append(draws.known[index])
-    return np.stack(images), np.stack(outlines), np.stack(labels), np.array(known)
+    chosen, small = draws.indices(epoch)[step], (draws.cells * FINER,) * 2
+    images = np.stack([restyle(draws.images[index], rng) for index in chosen])
+    outlines = [cv2.resize(draws.outlines[index], small, interpolation=cv2.INTER_AREA) for index in chosen]
+    return images, np.stack(outlines).astype(np.uint8), draws.labels[chosen], draws.known[chosen]
 
 
 def numpy_batches(draws: Draws, geometry: Geometry, first_epoch: int = 0) -> Iterator[Batch]:

@@ -27,9 +27,9 @@ class RunSettings:
     ``passes`` of ``draws`` images each; ``rate`` is AdamW's peak learning rate after ``warm_up`` passes, then cosine to
     0; ``patience`` passes without a lower val loss end the run; ``val_share`` of the val groups are kept for validation
     and calibration, the rest joins the training part; ``outline_weight`` is the share of the loss for finding the
-    tumour's outline, which is learnt beside the class and not shipped; ``transplants`` is the share of healthy draws
-    that get another slice's tumour; ``ema`` is the momentum of the averaged weights that are kept: those of the lowest
-    val loss, or with ``keep_last`` those of the last pass. ``averaged`` names the runs whose weights were averaged.
+    tumour's outline, which is learnt beside the class and not shipped; ``ema`` is the momentum of the averaged
+    weights that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass. ``averaged``
+    names the runs whose weights were averaged.
     """
 
     task: str
@@ -46,7 +46,6 @@ class RunSettings:
     weight_decay: float = 0.02
     smoothing: float = 0.03
     outline_weight: float = 0.5
-    transplants: float = 0.0
     dropout: float = 0.3
     ema: float = 0.99
     patience: int = 6

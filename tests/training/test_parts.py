@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 
 from services.tasks import get_task
-from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches, styled_batch
+from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
 from training.corpus import CorpusError, allowed_classes, read_corpora, sampling_weights
 from training.losses import OutlineLoss, PartialLabelLoss
 from training.placement import RandomPlacement
 from training.style import STYLES, restyle
-from training.transplant import transplant
 
 TASK = get_task("brain_tumor_type")
 
@@ -108,8 +106,7 @@ def draws() -> Draws:
     outlines = np.where(images > 0, 255, 0).astype(np.uint8)
     known = np.array([True, False, True, True, True, True])
     weights = np.array([0.5, 0.1, 0.1, 0.1, 0.1, 0.1])
-    positive = np.array([True, True, True, False])
-    return Draws(images, labels, weights, outlines, known, 8, positive, transplants=0, batch=8, steps=3, seed=5)
+    return Draws(images, labels, weights, outlines, known, cells=8, batch=8, steps=3, seed=5)
 
 
 @pytest.mark.parametrize("path", [numpy_batches, keras_cv_batches])
@@ -159,55 +156,6 @@ def test_placement_moves_each_image_in_its_own_way_and_its_outline_with_it(draws
     images = np.asarray(there["images"])
     assert len({image.tobytes() for image in images}) == 8
     assert images == pytest.approx(np.asarray(there["segmentation_masks"]))
-
-
-def _head_and_tumour() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A grey disc as a healthy head, the same with a bright spot in it, and the spot's outline."""
-    head, outline = np.zeros((96, 96), np.uint8), np.zeros((96, 96), np.uint8)
-    cv2.circle(head, (48, 48), 40, 90, -1)
-    cv2.circle(outline, (30, 48), 10, 255, -1)
-    return head, np.where(outline > 0, 200, head).astype(np.uint8), outline
-
-
-def test_a_transplanted_tumour_is_seen_where_its_outline_says_and_nowhere_else():
-    head, donor, outline = _head_and_tumour()
-    for seed in range(20):
-        done = transplant(head, donor, outline, np.random.default_rng(seed))
-        assert done is not None
-        image, inside = done
-        changed = np.abs(image.astype(int) - head) > 15
-        core = cv2.erode((inside > 127).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-        assert changed[core].mean() > 0.95
-        assert not changed[cv2.dilate(inside, np.ones((9, 9), np.uint8)) == 0].any()
-        assert (head[inside > 127] > 0).all()
-
-
-def test_what_cannot_be_seen_or_has_no_room_is_not_transplanted():
-    head, donor, outline = _head_and_tumour()
-    rng = np.random.default_rng(0)
-    assert transplant(head, head, outline, rng) is None
-    assert transplant(np.zeros_like(head), donor, outline, rng) is None
-    assert transplant(head, donor, cv2.erode(outline, np.ones((15, 15), np.uint8)), rng) is None
-
-
-def test_transplants_turn_healthy_draws_and_no_others_into_some_tumour(draws):
-    head, donor, outline = _head_and_tumour()
-    images, labels = np.stack([head, donor]), np.array([[0, 0, 0, 1], [0, 1, 0, 0]], np.float32)
-    outlines, known = np.stack([np.zeros_like(outline), outline]), np.array([True, True])
-    many = replace(
-        draws, images=images, labels=labels, outlines=outlines, known=known, weights=np.array([0.5, 0.5]),
-        cells=12, transplants=0.5, batch=64,
-    )  # fmt: skip
-    _, small, learnt, _ = styled_batch(many, epoch=0, step=0)
-    healthy, moved = (learnt == labels[0]).all(axis=1), (learnt == [1, 1, 1, 0]).all(axis=1)
-    drawn = many.indices(0)[0]
-    assert (healthy | moved)[drawn == 0].all()
-    assert not (healthy | moved)[drawn == 1].any()
-    assert 0.2 < moved[drawn == 0].mean() < 0.8
-    assert (small[moved] > 127).any(axis=(1, 2)).all()
-    assert not small[healthy].any()
-    _, _, none, _ = styled_batch(replace(many, transplants=0), epoch=0, step=0)
-    assert {tuple(row) for row in none} == {tuple(row) for row in labels}
 
 
 def test_draws_follow_weights_and_differ_between_epochs(draws):
