@@ -1,0 +1,54 @@
+"""Promotion and rollback on behalf of a person: who may, and what the trail keeps of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import pytest
+from sqlmodel import select
+
+from services.errors import InferenceError, NotAllowed
+from services.inference.repository import LIVE, ModelRepository
+from services.records.database import reading
+from services.records.tables import AuditEvent, Role
+from services.serving import promote_model, roll_back_model
+from services.settings import ROOT
+from tests.services.inference.versions import TASK, copy_version
+
+
+@pytest.fixture
+def repository(tmp_path) -> ModelRepository:
+    shutil.copytree(ROOT / "saved_models", tmp_path / "models")
+    return ModelRepository(tmp_path / "models")
+
+
+def trail(store) -> list[tuple[str, str, str, str]]:
+    with reading(store.engine) as session:
+        return [(e.who, e.action, e.object, e.outcome) for e in session.exec(select(AuditEvent)).all()]
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
+def test_nobody_but_an_administrator_changes_what_serves(store, actors, repository, role):
+    new, before = copy_version(repository), (repository.root / LIVE).read_bytes()
+    forged = dataclasses.replace(actors[role], role=Role.ADMIN)
+    for actor in (actors[role], forged):
+        with pytest.raises(NotAllowed):
+            promote_model(store, actor, repository, new)
+        with pytest.raises(NotAllowed):
+            roll_back_model(store, actor, repository, TASK.key)
+    assert (repository.root / LIVE).read_bytes() == before
+    assert trail(store) == []
+
+
+def test_what_was_done_and_what_was_refused_is_noted(store, actors, repository):
+    worse, admin = copy_version(repository, macro_f1=0.1), actors["admin"]
+    with pytest.raises(InferenceError, match="macro-F1"):
+        promote_model(store, admin, repository, worse)
+    promote_model(store, admin, repository, worse, forced="it is for a test")
+    assert repository.live_ref(TASK.key) == worse
+    roll_back_model(store, admin, repository, TASK.key)
+    assert repository.live_ref(TASK.key).version == "1"
+    promoted = ("admin", "model.promote", f"model {worse}")
+    back = ("admin", "model.rollback", f"task {TASK.key}")
+    assert trail(store) == [(*promoted, "refused"), (*promoted, "done"), (*back, "done")]
