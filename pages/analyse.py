@@ -6,18 +6,11 @@ import hashlib
 
 import streamlit as st
 
-from pages.view import acting, answer, details, failures, frame, intake, viewer
+from pages.view import acting, answer, details, failures, frame, intake, kept, viewer
 from services.errors import FalxError
-from services.records.rights import Actor
 from services.workflow import Analysis, Upload
 
 SAVED, ASKING = "analyse_saved", "analyse_asking"
-
-
-@st.cache_data(scope="session", max_entries=3, ttl="1h", show_spinner=False)
-def analysed(digest: str, shown: int | None, reason: str, model: str, _actor: Actor, _upload: Upload) -> Analysis:
-    """The analysis of this session's upload, kept while its controls are used; another live model looks anew."""
-    return acting.workbench().analyse(_actor, _upload, task_key=acting.TASK, frame=shown, overrule_reason=reason)
 
 
 def page() -> None:
@@ -64,8 +57,9 @@ def look(upload: Upload, digest: str) -> Analysis:
     reason = st.session_state.get(f"overruled_{key}", "")
     loading = acting.start_warm_up().is_alive()
     said = "Loading the model, once after each start of Falx" if loading else "Looking at the slice"
+    actor = acting.person()
     with st.spinner(said, show_time=loading):
-        analysis = analysed(digest, shown, reason, model, acting.person(), upload)
+        analysis = kept.analysed(actor.user_id, digest, shown, reason, model, actor, upload)
     if shown is None:
         st.session_state[f"first_{key}"] = analysis.slice.frame + 1
     return analysis
@@ -113,6 +107,7 @@ def ask(what: str = "") -> None:
 @st.dialog("Save study", on_dismiss=ask)
 def save(analysis: Analysis, key: str) -> None:
     """Ask who and when, store the study and go to it; a second press of the button finds the first one's study."""
+    acting.check()
     filled = details.ask(analysis.slice, "Save study", "save", key=f"save_{key}")
     if filled is None:
         return
@@ -130,6 +125,7 @@ def save(analysis: Analysis, key: str) -> None:
 @st.dialog("Report", on_dismiss=ask)
 def report(analysis: Analysis, key: str) -> None:
     """Ask who and when, and write a report that is not stored."""
+    acting.check()
     filled = details.ask(analysis.slice, "Write report", "picture_as_pdf", key=f"report_{key}")
     if filled is None:
         return

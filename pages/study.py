@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.view import acting, answer, frame, viewer, words
+from pages.view import acting, answer, frame, kept, viewer, words
 from services.errors import FalxError, NotFound
 from services.records.studies import HEAT_MAP, REPORT, UPLOAD, StudyView, read_file
 from services.tasks import get_task
-from services.workflow import Reopened
 
 QUESTION = "What did this study show?"
 KINDS = {
@@ -20,19 +19,13 @@ KINDS = {
 }
 
 
-@st.cache_data(scope="session", max_entries=3, ttl="10m", show_spinner=False)
-def reopened(public_id: str, user_id: int) -> Reopened:
-    """The study with its picture, kept while its controls are used; a look at it is noted once each time."""
-    return acting.workbench().reopen(acting.person(), public_id)
-
-
 def page() -> None:
-    public_id = st.query_params.get("id", "")
+    public_id, actor = st.query_params.get("id", ""), acting.person()
     try:
         if not public_id:
             raise NotFound("This address names no study. Look for it in the history.")
         with st.spinner("Opening the study"):
-            study = reopened(public_id, acting.person().user_id)
+            study = kept.reopened(actor.user_id, public_id, actor)
     except FalxError:
         frame.title(QUESTION)
         raise
@@ -101,7 +94,7 @@ def events(view: StudyView) -> None:
     answered = "refused by the check" if view.prediction is None else words.VERDICTS[view.verdict]
     steps = [
         (words.moment(view.created), f"uploaded and saved by {view.reader}"),
-        ("", f"the model's verdict: {answered}"),
+        ("", f"the model's verdict was “{answered}”"),
     ]
     if view.overrule_reason:
         steps.insert(1, ("", f"the check overruled: {view.overrule_reason}"))

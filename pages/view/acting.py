@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from services.errors import FalxError
+from services.records import people
 from services.records.demo import DemoAccount, ensure_demo_accounts
 from services.records.rights import Actor
 from services.records.startup import check_startup
@@ -85,3 +86,9 @@ def person() -> Actor:
     if not isinstance(actor, Actor):
         st.stop()
     return actor
+
+
+def check() -> None:
+    """The first line of every fragment and dialog: they run past app.py, and notice here that a session was ended."""
+    if people.actor_for_token(store(), str(st.session_state.get("username"))) is None:
+        st.rerun()

@@ -18,7 +18,7 @@ import streamlit as st
 from streamlit_authenticator import Authenticate
 from streamlit_authenticator.models import AuthenticationModel
 
-from pages.view import acting, frame
+from pages.view import acting, frame, kept
 from services.errors import RecordsError, SignInRefused
 from services.records import people
 from services.records.demo import DemoAccount
@@ -137,7 +137,8 @@ class SignIn(Authenticate):  # type: ignore[misc]
 
 
 def _forget() -> None:
-    """Leave nothing of the person in this browser's session: no name, no upload, no page's state."""
+    """Leave nothing of the person in this browser's session: no name, no upload, no answer, no page's state."""
+    kept.forget()
     for key in [key for key in st.session_state if key not in _KEPT]:
         del st.session_state[key]
 
@@ -156,6 +157,7 @@ def _demo_buttons(accounts: tuple[DemoAccount, ...]) -> None:
                 key=f"role_{account.role.value}",
                 on_click=_fill,
                 args=(account.username, account.password),
+                width="stretch",
             )
 
 

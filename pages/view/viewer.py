@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.view import failures
+from pages.view import acting, failures
 from pages.view.words import plain
 from services.imaging.overlay import COLOUR_MAPS, legend, overlay
 from services.imaging.prepare import prepare
@@ -25,6 +25,7 @@ STAGES = {
 @st.fragment
 def draw(task: Task, image: Slice, heat: HeatMap | None, *, key: str) -> None:
     """Picture and controls; a control runs only this function again, never the model."""
+    acting.check()
     with failures.told():
         box = st.container(key="viewer", gap=None)
         with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):

@@ -1,0 +1,36 @@
+"""What a browser's session keeps of its person's work, so that a control of a page asks for nothing twice.
+
+Both caches have the person in their keys, and the sign-in lets go of them when that person leaves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.view import acting
+
+if TYPE_CHECKING:
+    from services.records.rights import Actor
+    from services.workflow import Analysis, Reopened, Upload
+
+
+@st.cache_data(scope="session", max_entries=3, ttl="1h", show_spinner=False)
+def analysed(
+    user_id: int, digest: str, shown: int | None, reason: str, model: str, _actor: Actor, _upload: Upload
+) -> Analysis:
+    """The analysis of this session's upload; another live model looks anew."""
+    return acting.workbench().analyse(_actor, _upload, task_key=acting.TASK, frame=shown, overrule_reason=reason)
+
+
+@st.cache_data(scope="session", max_entries=3, ttl="10m", show_spinner=False)
+def reopened(user_id: int, public_id: str, _actor: Actor) -> Reopened:
+    """A stored study with its picture; a look at it is noted once each time that it is opened anew."""
+    return acting.workbench().reopen(_actor, public_id)
+
+
+def forget() -> None:
+    """Let go of everything that this session keeps."""
+    analysed.clear()
+    reopened.clear()
