@@ -9,7 +9,6 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.pages_manager import PagesManager
 
 from pages.view import theme
 from pages.view.words import plain
@@ -73,9 +72,14 @@ def run(page: Callable[[], None]) -> None:
     app.py, for example for a tab that was open while the server started again. Then the router is sent for instead.
     """
     if not st.session_state.get(_ROUTED):
-        PagesManager.uses_pages_directory = False
+        here = st.Page(page, title="Falx", url_path=Path(page.__code__.co_filename).stem)
+        st.navigation([st.Page(_nothing, title="Falx", default=True), here], position="hidden")
         st.rerun()
     page()
+
+
+def _nothing() -> None:
+    pass
 
 
 def ask_to_leave() -> None:
