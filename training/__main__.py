@@ -47,7 +47,6 @@ def train(
     rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1.5e-4,
     val_share: Annotated[float, typer.Option(help="Share of the val groups kept for val; the rest trains.")] = 0.4,
     patience: Annotated[int, typer.Option(help="Passes without a lower val loss before the run ends.")] = 6,
-    transplants: Annotated[float, typer.Option(help="Share of healthy draws that get another slice's tumour.")] = 0.0,
     keep_last: Annotated[
         bool, typer.Option(help="Run every pass and keep the last one's weights, not the lowest val loss's.")
     ] = False,
@@ -72,7 +71,6 @@ def train(
         rate=rate,
         val_share=val_share,
         patience=patience,
-        transplants=transplants,
         keep_last=keep_last,
         seed=seed,
         mixed_precision=mixed_precision,
@@ -229,6 +227,41 @@ def evaluate(
     if differing:
         raise typer.Exit(1)
     typer.echo(f"{ref}: every figure is the card's.")
+
+
+@app.command()
+def heat(
+    data: Annotated[list[Path], typer.Option(help="Folders that a registered version was measured on.")] = NO_DATA,
+    task: Annotated[str, typer.Option(help="Key of the task.")] = "brain_tumor_type",
+    model: Annotated[str, typer.Option(help="Network; the one that serves unless given.")] = "",
+    version: Annotated[str, typer.Option(help="Version; the live one unless given.")] = "",
+    run: Annotated[Path | None, typer.Option(help="Score this finished run instead of a version.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON of the figures; heat.json beside the run.")] = None,
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+) -> None:
+    """Score heat maps against radiologists' outlines: every method and layer on val, the best of them on test."""
+    from services.inference.prediction import ModelRef
+    from services.inference.repository import ModelRepository
+
+    if run:
+        finished = _finished(run, cache)
+        from training.heat import score_run, show
+
+        report, path = score_run(finished), out or run / "heat.json"
+    else:
+        repository = ModelRepository(models)
+        live = repository.live_ref(task, model or None)
+        ref = ModelRef(task, model or live.network, version) if version else live
+        load_backend()
+        from training.heat import score_registered, show
+
+        report = score_registered(repository, ref, data, cache)
+        path = out or Path("runs") / f"heat-{ref.network}-{ref.version}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    show(report)
+    typer.echo(f"The figures are in {path}.")
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def with_outline(model: keras.Model, network: str) -> keras.Model:
     Where the tumour is makes the features of the layer that explains the answer truer, and so the answer.
     """
     known = get_network(network)
-    fine, top = model.get_layer(known.outline_layer).output, model.get_layer(known.heat_layer).output
+    fine, top = model.get_layer(known.outline_layer).output, model.get_layer(known.top_layer).output
     top = keras.layers.Conv2D(64, 1, activation="relu", name="outline_top")(top)
     factor = fine.shape[1] // top.shape[1]
     if factor > 1:

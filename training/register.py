@@ -76,7 +76,7 @@ def register(
         threshold=calibration.threshold,
         threshold_reason=calibration.reason,
         heat_layer=network.heat_layer,
-        heat_method="Grad-CAM",
+        heat_method=network.heat_method,
         starting_weights=origin,
         terms=RESEARCH_ONLY if origin == "none" else WEIGHT_TERMS.get(origin, UNKNOWN_TERMS),
         hyperparameters=_hyperparameters(settings),

@@ -90,7 +90,7 @@ class Card(_Frozen):
     temperature: float = Field(gt=0)
     threshold: float = Field(ge=0, le=1)
     threshold_reason: str
-    heat_layer: str
+    heat_layer: str = Field(description="One layer, or two as “coarse x fine”: the product of their maps.")
     heat_method: str
     starting_weights: str
     terms: str

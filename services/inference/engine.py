@@ -204,7 +204,7 @@ def _assemble(repository: ModelRepository, card: Card, size: int) -> LoadedModel
         networks.set_arrays(network, arrays)
     model = LoadedModel(
         card,
-        explain.compile_explanation(network, card.heat_layer, flips=card.flips),
+        explain.compile_explanation(network, card.heat_layer, flips=card.flips, method=card.heat_method),
         Lock(),
     )
     _self_test(model, repository)

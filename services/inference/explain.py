@@ -1,13 +1,12 @@
-"""Grad-CAM for any Keras 3 network, compiled together with its answer.
+"""Heat maps for any Keras 3 network, compiled together with its answer; TensorFlow is the backend that serves.
 
-Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization" (ICCV
-2017), equations 1 and 2: each feature map of a layer is weighted by the mean gradient of the class's logit, and the
-sum is cut off at zero. TensorFlow is the backend that serves.
+Each method reads the feature maps of one layer and the gradients of the class's logit there, so that one pass back
+serves them all. The sum over the maps is cut off at zero in each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -15,41 +14,126 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from services.errors import ModelMismatch
+
 METHOD = "Grad-CAM"
+JOINED = " x "
 Explanation = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], NDArray[np.float32]]]
+Explanations = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], list[NDArray[np.float32]]]]
 
 
-def compile_explanation(model: keras.Model, layer: str, *, flips: bool) -> Explanation:
-    """One compiled call of fixed shape for logits and Grad-CAM: (square, class index or -1 for the likeliest) → both.
+def compile_explanation(model: keras.Model, layer: str, *, flips: bool, method: str = METHOD) -> Explanation:
+    """One compiled call of fixed shape for logits and heat: (square, class index or -1 for the likeliest) → both.
 
     The square is the prepared one, float32 (size, size) in 0..1; logits are float32 (classes,); the map is float32 of
     the layer's (rows, columns), at least 0, not normalised. With ``flips`` both are the mean over the square and its
-    mirror image, the map in the square's own place.
+    mirror image, the map in the square's own place. ``layer`` names one layer, or two as "coarse x fine": the product
+    of their maps, each scaled to a highest value of 1, at the finer one's resolution.
+
+    Raises ModelMismatch where no method has that name.
     """
-    forward = _with_fixed_weights(keras.Model(model.inputs[0], [model.get_layer(layer).output, model.outputs[0]]))
+    several = compile_explanations(model, [(method, layer)], flips=flips)
+
+    def run(square: NDArray[np.float32], wanted: int = -1) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        logits, heats = several(square, wanted)
+        return logits, heats[0]
+
+    return run
+
+
+def compile_explanations(model: keras.Model, wanted_maps: Sequence[tuple[str, str]], *, flips: bool) -> Explanations:
+    """The same for several maps, each a (method, layer), in one pass forward and one back."""
+    for method, _ in wanted_maps:
+        if method not in METHODS:
+            raise ModelMismatch(f"There is no heat map method “{method}”. Use one of: {', '.join(METHODS)}.")
+    layers = list(dict.fromkeys(name for _, layer in wanted_maps for name in layer.split(JOINED)))
+    outputs = [model.get_layer(name).output for name in layers]
+    forward = _with_fixed_weights(keras.Model(model.inputs[0], [*outputs, model.outputs[0]]))
 
     @tf.function(input_signature=[_signature(model), tf.TensorSpec((), tf.int32)])
     def explain(square: Any, wanted: Any) -> Any:
         views = _views(square, flips)
         with tf.GradientTape() as tape:
             tape.watch(views)
-            maps, logits = forward(views)
+            *maps, logits = forward(views)
             mean = tf.reduce_mean(logits, axis=0)
             index = tf.where(wanted < 0, tf.argmax(mean, output_type=tf.int32), wanted)
             score = tf.reduce_sum(tf.gather(logits, index, axis=1))
-        weights = tf.reduce_mean(tape.gradient(score, maps), axis=(1, 2), keepdims=True)
-        heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1))
+        seen = dict(zip(layers, zip(maps, tape.gradient(score, maps), strict=True), strict=True))
+        heats = [
+            _product([METHODS[method](*seen[name]) for name in layer.split(JOINED)]) for method, layer in wanted_maps
+        ]
         if flips:
-            heat = tf.stack([heat[0], tf.reverse(heat[1], axis=[1])])
-        return mean, tf.reduce_mean(heat, axis=0)
+            heats = [tf.stack([heat[0], tf.reverse(heat[1], axis=[1])]) for heat in heats]
+        return mean, [tf.reduce_mean(heat, axis=0) for heat in heats]
 
     compiled = explain.get_concrete_function()
 
-    def run(square: NDArray[np.float32], wanted: int = -1) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        logits, heat = compiled(tf.constant(square), tf.constant(wanted, tf.int32))
-        return np.asarray(logits), np.asarray(heat)
+    def run(square: NDArray[np.float32], wanted: int = -1) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        logits, heats = compiled(tf.constant(square), tf.constant(wanted, tf.int32))
+        return np.asarray(logits), [np.asarray(heat) for heat in heats]
 
     return run
+
+
+def _grad_cam(maps: Any, gradients: Any) -> Any:
+    """Each map weighted by its mean gradient.
+
+    Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization" (ICCV 2017),
+    equations 1 and 2.
+    """
+    return _heat(maps * tf.reduce_mean(gradients, axis=(1, 2), keepdims=True))
+
+
+def _grad_cam_plus_plus(maps: Any, gradients: Any) -> Any:
+    """Each map weighted by the sum of its positive gradients, each with a share that evens out how often it occurs.
+
+    Chattopadhay et al., "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional Networks"
+    (WACV 2018), equations 5, 15 and 19 with the class's score as exp(logit), whose factor in every weight is dropped.
+    """
+    # Equation 19 divided by the squared gradient; where that is 0, the share is multiplied by 0.
+    shares = tf.math.divide_no_nan(1.0, 2.0 + gradients * tf.reduce_sum(maps, axis=(1, 2), keepdims=True))
+    return _heat(maps * tf.reduce_sum(shares * tf.nn.relu(gradients), axis=(1, 2), keepdims=True))
+
+
+def _hires_cam(maps: Any, gradients: Any) -> Any:
+    """Each place of each map weighted by its own gradient.
+
+    Draelos and Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks"
+    (2020, arXiv:2011.08891), equation 3. Where the layer goes straight into a global average it equals Grad-CAM.
+    """
+    return _heat(maps * gradients)
+
+
+def _layer_cam(maps: Any, gradients: Any) -> Any:
+    """Each place of each map weighted by its own gradient where that is positive.
+
+    Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization" (IEEE Transactions on Image
+    Processing, 2021), equations 6 to 8.
+    """
+    return _heat(maps * tf.nn.relu(gradients))
+
+
+METHODS: dict[str, Callable[[Any, Any], Any]] = {
+    METHOD: _grad_cam,
+    "Grad-CAM++": _grad_cam_plus_plus,
+    "HiRes-CAM": _hires_cam,
+    "Layer-CAM": _layer_cam,
+}
+
+
+def _heat(weighted: Any) -> Any:
+    """Weighted maps (views, rows, columns, channels) → their sum over channels, at least 0."""
+    return tf.nn.relu(tf.reduce_sum(weighted, axis=-1))
+
+
+def _product(heats: list[Any]) -> Any:
+    if len(heats) == 1:
+        return heats[0]
+    side = max(int(heat.shape[1]) for heat in heats)
+    scaled = [tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True)) for heat in heats]
+    larger = [tf.image.resize(heat[..., None], (side, side), "bilinear")[..., 0] for heat in scaled]
+    return tf.reduce_prod(tf.stack(larger), axis=0)
 
 
 def _with_fixed_weights(model: keras.Model) -> Callable[[Any], Any]:

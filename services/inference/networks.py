@@ -28,9 +28,10 @@ class Network:
     """An architecture.
 
     ``backbone`` builds it without its top on a symbolic colour image (batch, size, size, 3); ``scale`` and ``offset``
-    map grey 0..1 to what the starting weights expect, channel by channel (x * scale + offset); ``heat_layer`` is
-    the layer whose feature maps explain an answer, ``outline_layer`` the finer one from which outlines are learnt;
-    ``adapt_normalisation`` says whether batch normalisation learns.
+    map grey 0..1 to what the starting weights expect, channel by channel (x * scale + offset); ``heat_method`` and
+    ``heat_layer`` say how an answer is explained, in the words of services/inference/explain.py; ``top_layer`` is the
+    last one of feature maps and ``outline_layer`` a finer one, from which outlines are learnt; ``adapt_normalisation``
+    says whether batch normalisation learns.
     """
 
     key: str
@@ -38,7 +39,9 @@ class Network:
     backbone: Callable[[Any], keras.Model]
     scale: tuple[float, float, float]
     offset: tuple[float, float, float]
+    heat_method: str
     heat_layer: str
+    top_layer: str
     outline_layer: str
     adapt_normalisation: bool
 
@@ -82,6 +85,8 @@ NETWORKS: dict[str, Network] = {
             _efficientnet,
             (255.0,) * 3,
             (0.0,) * 3,
+            "Layer-CAM",
+            "top_activation x block5e_add",
             "top_activation",
             "block5e_add",
             False,
@@ -92,11 +97,24 @@ NETWORKS: dict[str, Network] = {
             _resnet50,
             _STANDARD_SCALE,
             _STANDARD_OFFSET,
+            "Grad-CAM",
+            "conv5_block3_out",
             "conv5_block3_out",
             "conv4_block6_out",
             True,
         ),
-        Network("vgg16", "VGG16", _vgg16, _STANDARD_SCALE, _STANDARD_OFFSET, "block5_conv3", "block5_conv3", True),
+        Network(
+            "vgg16",
+            "VGG16",
+            _vgg16,
+            _STANDARD_SCALE,
+            _STANDARD_OFFSET,
+            "Grad-CAM",
+            "block5_conv3",
+            "block5_conv3",
+            "block5_conv3",
+            True,
+        ),
     )
 }
 
