@@ -140,8 +140,9 @@ class Scoring:
                 for own, heat in zip(scores, maps, strict=True):
                     own.append(score_slice(_to_square(heat, images.shape[1]), outlines[i], head))
             groups = [samples[i].group for i in drawn]
-            for own, single in zip(wanted, scores, strict=True):
-                rows.append(figures(f"{corpus} {part}", own, single, groups, cuts and cuts[corpus, *own]))
+            for (method, layer), found in zip(wanted, scores, strict=True):
+                cut = cuts[corpus, method, layer] if cuts else None
+                rows.append(figures(f"{corpus} {part}", (method, layer), found, groups, cut))
         return rows
 
     def sanity(self, wanted: Sequence[Map]) -> list[Sanity]:
