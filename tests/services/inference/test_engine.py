@@ -46,7 +46,7 @@ def test_an_answer_is_a_calibrated_distribution(engine, phantoms):
         assert heat.values.dtype == np.float32
         assert heat.values.min() >= 0
         assert heat.values.max() in (0, pytest.approx(1))
-        assert (heat.label, heat.method) == (prediction.label, "Grad-CAM")
+        assert (heat.label, heat.method) == (prediction.label, engine.loaded(TASK).card.heat_method)
         assert heat.layer == engine.loaded(TASK).card.heat_layer
 
 
