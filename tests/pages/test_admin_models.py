@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 
 import pytest
 
 from services.inference.repository import ModelRepository, Serving
 from services.records.tables import Role
-from services.settings import ROOT
 from tests.pages.conftest import PATIENCE, text
-from tests.services.inference.versions import TASK, copy_version, damage
+from tests.services.inference.versions import TASK, copy_version, damage, shipped_alone
 
 
 @pytest.fixture
 def repository(room, monkeypatch, tmp_path) -> ModelRepository:
     """What the app serves from during this test."""
-    shutil.copytree(ROOT / "saved_models", tmp_path / "models")
-    own = ModelRepository(tmp_path / "models")
+    own = shipped_alone(tmp_path / "models")
     monkeypatch.setattr(room.bench.engine, "repository", own)
     return own
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from services.inference.repository import ModelRepository
-from services.settings import ROOT
+from tests.services.inference.versions import shipped_alone
 
 
 @pytest.fixture
 def own_repository(tmp_path: Path) -> ModelRepository:
-    """A copy of the shipped repository in a folder of the test's own."""
-    shutil.copytree(ROOT / "saved_models", tmp_path / "models")
-    return ModelRepository(tmp_path / "models")
+    """The model that serves, as version 1 of a repository of the test's own."""
+    return shipped_alone(tmp_path / "models")

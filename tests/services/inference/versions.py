@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 
@@ -15,10 +16,23 @@ from services.inference.calibration import probabilities
 from services.inference.card import CARD, SELF_TEST, WEIGHTS
 from services.inference.explain import compile_explanation
 from services.inference.prediction import ModelRef
-from services.inference.repository import ModelRepository
+from services.inference.repository import LIVE, ModelRepository
+from services.settings import ROOT
 from services.tasks import get_task
 
 TASK = get_task("brain_tumor_type")
+
+
+def shipped_alone(folder: Path) -> ModelRepository:
+    """A new repository in ``folder`` that holds the model which serves, as its first version and without a past."""
+    shipped = ModelRepository(ROOT / "saved_models")
+    live = shipped.live_ref(TASK.key)
+    repository, first = ModelRepository(folder), ModelRef(live.task, live.network, "1")
+    shutil.copytree(shipped.folder(live), repository.folder(first))
+    edit_card(repository, first, version="1")
+    serving = {TASK.key: {"default": first.network, "versions": {first.network: "1"}}}
+    (folder / LIVE).write_text(json.dumps(serving))
+    return repository
 
 
 def edit_card(repository: ModelRepository, ref: ModelRef, **changes) -> None:

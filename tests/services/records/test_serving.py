@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 
 import pytest
 from sqlmodel import select
@@ -13,14 +12,12 @@ from services.inference.repository import LIVE, ModelRepository
 from services.records.database import reading
 from services.records.tables import AuditEvent, Role
 from services.serving import promote_model, roll_back_model
-from services.settings import ROOT
-from tests.services.inference.versions import TASK, copy_version
+from tests.services.inference.versions import TASK, copy_version, shipped_alone
 
 
 @pytest.fixture
 def repository(tmp_path) -> ModelRepository:
-    shutil.copytree(ROOT / "saved_models", tmp_path / "models")
-    return ModelRepository(tmp_path / "models")
+    return shipped_alone(tmp_path / "models")
 
 
 def trail(store) -> list[tuple[str, str, str, str]]:
