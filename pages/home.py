@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import streamlit as st
 
 from pages.view import acting, charts, frame, rows, tiles
-from pages.view.words import interval
+from pages.view.words import dot, interval
 from services.errors import ModelNotFound
 from services.inference.prediction import Verdict
 from services.records.history import StudySummary, counts, find_studies
@@ -55,7 +55,11 @@ def trend(studies: tuple[StudySummary, ...]) -> None:
         tally[day - timedelta(days=day.weekday()), (study.label if answered else None) or OPEN] += 1
     series = [(c.name, c.colour, [tally[week, c.key] for week in weeks]) for c in task.classes]
     series.append(("uncertain or refused", None, [tally[week, OPEN] for week in weeks]))
-    charts.counts_by([f"{week:%d %b}" for week in weeks], series, what="Studies", key="trend")
+    with st.container(key="trend_legend", horizontal=True, gap="small"):
+        for c in task.classes:
+            st.markdown(f"{dot(task.key, c.key)} {c.name}", width="content")
+        st.markdown(f"{dot(task.key, None)} uncertain or refused", width="content")
+    charts.counts_by([f"{week:%d}<br>{week:%b}" for week in weeks], series, what="Studies", key="trend")
 
 
 def researcher() -> None:

@@ -52,14 +52,14 @@ def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
     shares = dict(zip(prediction.classes, prediction.probabilities, strict=True))
     classes = list(reversed(task.classes))
     uncertain = prediction.verdict is Verdict.UNCERTAIN
+    names, written = [c.name for c in classes], [percent(shares[c.key]) for c in classes]
     figure = go.Figure(
         go.Bar(
             x=[shares[c.key] for c in classes],
-            y=[c.name for c in classes],
+            y=names,
             orientation="h",
-            text=[percent(shares[c.key]) for c in classes],
-            textposition="outside",
-            cliponaxis=False,
+            text=written,
+            textposition="none",
             marker={
                 "color": [c.colour for c in classes],
                 "line": {"width": 0},
@@ -68,10 +68,16 @@ def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
     )
-    figure.add_vline(x=prediction.threshold, line={"color": colours.muted, "width": 1, "dash": "dot"}, layer="below")
+    # The figures stand in a column of their own, which neither a bar nor the line reaches.
+    figure.add_scatter(
+        x=[1.0] * len(classes), y=names, text=written, mode="text", textposition="middle right", cliponaxis=False,
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+    threshold = prediction.threshold
+    figure.add_vline(x=threshold, line={"color": colours.muted, "width": 1, "dash": "dot"}, layer="below")
     figure.add_annotation(
-        x=prediction.threshold, y=1.0, yref="paper", yanchor="bottom", xanchor="right", showarrow=False,
-        text=f"answers from {100 * prediction.threshold:.3g}% on", font={"size": 13, "color": colours.muted},
+        x=threshold, y=1.0, yref="paper", yanchor="bottom", xanchor="right" if threshold > 0.5 else "left",
+        showarrow=False, text=f"answers from {100 * threshold:.3g}% on", font={"size": 13, "color": colours.muted},
     )  # fmt: skip
     figure.update_xaxes(range=[0, 1.22], visible=False)
     figure.update_yaxes(showgrid=False, ticks="", ticksuffix="  ")
@@ -236,11 +242,8 @@ def counts_by(
             },
             hovertemplate=f"{name}: %{{y}}<extra>%{{x}}</extra>",
         )
-    figure.update_layout(
-        barmode="stack", bargap=0.35,
-        legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom", "traceorder": "normal"},
-    )  # fmt: skip
-    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_layout(barmode="stack", bargap=0.35, showlegend=False)
+    figure.update_xaxes(type="category", showgrid=False, tickangle=0)
     figure.update_yaxes(title=what, rangemode="tozero", dtick=_step(series))
     said = "; ".join(f"{name} {sum(numbers)}" for name, _, numbers in series)
     show(figure, f"{what} by period: {said}.", height=280, key=key)

@@ -51,14 +51,15 @@ def ask(image: Slice, button: str, icon: str, *, key: str) -> Filled | None:
         if hint is not None:
             st.caption(":material/info: Taken from the file's header. Check it before you save.")
         name = st.text_input("Name", hint.name if hint else "", max_chars=200, key=f"name_{key}", autocomplete="off")
-        left, right = st.columns(2)
-        identifier = left.text_input(
-            "Hospital identifier",
-            hint.identifier if hint else "",
-            max_chars=64,
-            key=f"identifier_{key}",
+        identifier = st.text_input(
+            "Hospital identifier", hint.identifier if hint else "", max_chars=64, key=f"identifier_{key}",
             autocomplete="off",
-        )
+        )  # fmt: skip
+        left, right = st.columns(2)
+        birth = left.date_input(
+            "Birth date", _as_date(hint.birth_date if hint else "", today), min_value=_EARLIEST, max_value=today,
+            format="YYYY-MM-DD", key=f"birth_{key}",
+        )  # fmt: skip
         sex = right.selectbox(
             "Sex",
             list(Sex),
@@ -66,10 +67,6 @@ def ask(image: Slice, button: str, icon: str, *, key: str) -> Filled | None:
             format_func=lambda s: s.value.capitalize(),
             key=f"sex_{key}",
         )
-        birth = st.date_input(
-            "Birth date", _as_date(hint.birth_date if hint else "", today), min_value=_EARLIEST, max_value=today,
-            format="YYYY-MM-DD", key=f"birth_{key}",
-        )  # fmt: skip
         st.subheader("Study", anchor=False)
         taken = st.date_input(
             "Study date", today, min_value=_EARLIEST, max_value=today, format="YYYY-MM-DD", key=f"taken_{key}"

@@ -12,6 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tools.screens import settle
+from tools.screens import sign_in as through_the_form
 
 PATIENCE = 240
 COOKIE = "falx_session"
@@ -56,16 +57,9 @@ def write(driver: WebDriver, label: str, words: str) -> None:
 
 
 def sign_in(driver: WebDriver, url: str, role: str) -> None:
-    """Through the form, filled in by the role's button."""
-    driver.get(url)
-    click(driver, f".st-key-role_{role} button")
-    WebDriverWait(driver, PATIENCE).until(
-        lambda _: see(driver, ".st-key-signin_name input").get_attribute("value") == role
-    )
-    click(driver, '[data-testid="stFormSubmitButton"] button')
-    see(driver, ".st-key-sign_out button")
+    """Through the form, filled in by the role's button; the cookie is there afterwards."""
+    through_the_form(driver, url, role)
     WebDriverWait(driver, PATIENCE).until(lambda d: d.get_cookie(COOKIE))
-    settle(driver)
 
 
 def go(driver: WebDriver, url: str, page: str) -> None:

@@ -1,0 +1,185 @@
+"""A doctor's walk with the keyboard alone; at every stop of the Tab key the page shows where one is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.browser.hand import PATIENCE, read, see
+from tools.screens import STILL
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+STOPS = 90
+# The focused element, or one of the two around it where it is hidden within them, is drawn with a ring.
+WHERE = """
+const hidden = e => {
+  for (let x = e; x; x = x.parentElement) {
+    const style = getComputedStyle(x);
+    if (style.clipPath !== 'none' || style.opacity === '0' || style.visibility === 'hidden') return true;
+  }
+  return false;
+};
+const at = document.activeElement;
+let ring = false;
+for (let x = at, steps = 0; x && steps < 3; x = x.parentElement, steps++) {
+  const style = getComputedStyle(x);
+  const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+  if (!hidden(x) && (outlined || (x === at && style.boxShadow !== 'none'))) ring = true;
+}
+return {body: at === document.body, ring, there: at.matches(arguments[0]), what: at.outerHTML.slice(0, 200)};
+"""
+
+
+class Keyboard:
+    """Keys, and nothing but keys."""
+
+    def __init__(self, driver: WebDriver) -> None:
+        self.driver = driver
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            ActionChains(self.driver).send_keys(key).perform()
+
+    def back(self) -> None:
+        ActionChains(self.driver).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
+
+    def where(self, selector: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.driver.execute_script(WHERE, selector)
+        return found
+
+    def reach(self, selector: str, *, backwards: bool = False) -> None:
+        """Press Tab until what the selector names is focused; every stop on the way must be seen."""
+        WebDriverWait(self.driver, PATIENCE).until(lambda d: d.find_elements("css selector", selector), selector)
+        passed = []
+        for _ in range(STOPS):
+            if backwards:
+                self.back()
+            else:
+                self.press(Keys.TAB)
+            stop = self.where(selector)
+            assert stop["body"] or stop["ring"], f"nothing shows that this is focused: {stop['what']}"
+            if stop["there"]:
+                return
+            passed.append(stop["what"][:80])
+        raise AssertionError(f"the Tab key never came to {selector}, but to {passed}")
+
+    def stays(self, selector: str) -> None:
+        """What was focused is so still, after the page was drawn again."""
+        WebDriverWait(self.driver, PATIENCE).until(lambda d: d.execute_script(STILL) == "notRunning")
+        assert self.where(selector)["there"], self.where(selector)["what"]
+
+
+def told(driver: WebDriver, *, heat: bool, stage: str = "") -> None:
+    """Wait until the picture's words say so."""
+
+    def says(_: WebDriver) -> bool:
+        words = see(driver, ".st-key-viewer img").get_attribute("alt") or ""
+        return ("heat map" in words) is heat and stage in words
+
+    WebDriverWait(driver, PATIENCE, ignored_exceptions=[AttributeError]).until(says)
+
+
+def test_a_doctor_needs_no_mouse(app, driver):
+    keys = Keyboard(driver)
+    driver.get(app.url)
+    keys.reach(".st-key-role_doctor button")
+    keys.press(Keys.SPACE)
+    WebDriverWait(driver, PATIENCE).until(
+        lambda _: see(driver, ".st-key-signin_name input").get_attribute("value") == "doctor"
+    )
+    keys.reach(".st-key-signin_password input")
+    keys.reach('[data-testid="stFormSubmitButton"] button')
+    keys.press(Keys.ENTER)
+    read(driver, "What needs me?")
+
+    keys.reach('[data-testid="stTopNavLink"][href$="/analyse"]')
+    keys.press(Keys.ENTER)
+    see(driver, ".st-key-try_sample_axial_t1c_meningioma button")
+    keys.reach(".st-key-zone button")
+    keys.reach(".st-key-try_sample_axial_t1c_meningioma button")
+    keys.press(Keys.SPACE)
+    read(driver, "What the model looked at")
+    told(driver, heat=True)
+
+    keys.reach('.st-key-controls [role="radio"]')
+    keys.press(Keys.ARROW_RIGHT, Keys.SPACE)
+    told(driver, heat=False, stage="“head”")
+    keys.press(Keys.ARROW_LEFT, Keys.SPACE)
+    told(driver, heat=True)
+    keys.reach('.st-key-controls [role="switch"]')
+    keys.press(Keys.SPACE)
+    told(driver, heat=False)
+    keys.stays('.st-key-controls [role="switch"]')
+    keys.press(Keys.SPACE)
+    told(driver, heat=True)
+    keys.reach('.st-key-controls input[type="range"]')
+    before = see(driver, ".st-key-viewer img").get_attribute("src")
+    keys.press(Keys.ARROW_LEFT)
+    WebDriverWait(driver, PATIENCE).until(lambda _: see(driver, ".st-key-viewer img").get_attribute("src") != before)
+    keys.reach('.st-key-controls [role="switch"]', backwards=True)
+
+    keys.reach(".st-key-save button")
+    keys.press(Keys.ENTER)
+    see(driver, '[role="dialog"] input[aria-label="Name"]')
+    keys.reach('[role="dialog"] input[aria-label="Name"]')
+    ActionChains(driver).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).perform()
+    keys.press("Zoë Without Mouse")
+    keys.reach('[role="dialog"] input[aria-label="Description"]')
+    keys.press("Entered by keys")
+    keys.reach('[role="dialog"] textarea[aria-label="Notes"]')
+    keys.press("No pointer was moved.")
+    keys.reach("[class*='st-key-send_save_'] button")
+    keys.press(Keys.ENTER)
+    study = read(driver, "What did this study show?")
+    assert "Zoë Without Mouse" in study
+    assert "Entered by keys" in study
+    assert "No pointer was moved." in read(driver, "Course of events")
+    keys.reach(".st-key-get_report button")
+
+    keys.reach(".st-key-sign_out button", backwards=True)
+    keys.press(Keys.ENTER)
+    see(driver, ".st-key-signin_name input")
+    assert "Zoë" not in driver.find_element("tag name", "body").text
+
+
+def test_a_control_without_a_ring_is_noticed(app, driver):
+    """The measure itself."""
+    driver.get(app.url)
+    see(driver, ".st-key-role_doctor button")
+    Keyboard(driver).reach(".st-key-role_doctor button")
+    driver.execute_script(
+        "const style = document.createElement('style'); document.body.append(style);"
+        "style.textContent = '.st-key-role_patient button {outline: none !important; box-shadow: none !important}'"
+    )
+    with pytest.raises(AssertionError, match="nothing shows that this is focused: <button"):
+        Keyboard(driver).reach(".st-key-role_admin button")
+
+
+def test_a_dialog_is_left_with_escape_and_gives_the_focus_back(app, driver):
+    keys = Keyboard(driver)
+    driver.get(app.url)
+    keys.reach(".st-key-role_doctor button")
+    keys.press(Keys.ENTER)
+    WebDriverWait(driver, PATIENCE).until(
+        lambda _: see(driver, ".st-key-signin_name input").get_attribute("value") == "doctor"
+    )
+    keys.reach('[data-testid="stFormSubmitButton"] button')
+    keys.press(Keys.ENTER)
+    read(driver, "What needs me?")
+    keys.reach('[data-testid="stTopNavLink"][href$="/analyse"]')
+    keys.press(Keys.ENTER)
+    see(driver, ".st-key-try_sample_axial_t2_healthy button")
+    keys.reach(".st-key-try_sample_axial_t2_healthy button")
+    keys.press(Keys.ENTER)
+    read(driver, "What the model looked at")
+    keys.reach(".st-key-report button")
+    keys.press(Keys.ENTER)
+    see(driver, '[role="dialog"] input[aria-label="Name"]')
+    keys.press(Keys.ESCAPE)
+    WebDriverWait(driver, PATIENCE).until(lambda d: not d.find_elements("css selector", '[role="dialog"]'))
+    keys.reach(".st-key-save button", backwards=True)
