@@ -46,7 +46,10 @@ def enter(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 def _router_first(main_script: str) -> None:
-    """Run app.py, as a server does that has called st.navigation once; AppTest forgets that between its runs."""
+    """Run app.py, as a server does that has called st.navigation once.
+
+    AppTest forgets that before each of its runs, and has no public way to be told.
+    """
     PagesManager.uses_pages_directory = False
     code = compile(Path(main_script).read_text(encoding="utf-8"), main_script, "exec")
     exec(code, sys.modules["__main__"].__dict__)
