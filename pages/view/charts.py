@@ -79,6 +79,7 @@ def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
         x=threshold, y=1.0, yref="paper", yanchor="bottom", xanchor="right" if threshold > 0.5 else "left",
         showarrow=False, text=f"answers from {100 * threshold:.3g}% on", font={"size": 13, "color": colours.muted},
     )  # fmt: skip
+    figure.update_layout(showlegend=False)
     figure.update_xaxes(range=[0, 1.22], visible=False)
     figure.update_yaxes(showgrid=False, ticks="", ticksuffix="  ")
     figure.update_layout(bargap=0.42)
