@@ -103,7 +103,9 @@ def events(view: StudyView) -> None:
     st.subheader("Course of events", anchor=False)
     with st.container(key="events", gap=None):
         for when, what in steps:
-            st.markdown(f"{words.plain(what[:1].upper() + what[1:])} {f':gray[{when}]' if when else ''}")
+            # A time stays in one piece.
+            moment = f":gray[{when.replace(' ', chr(160))}]" if when else ""
+            st.markdown(f"{words.plain(what[:1].upper() + what[1:])} {moment}")
 
 
 frame.run(page)

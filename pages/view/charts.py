@@ -71,7 +71,7 @@ def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
     # The figures stand in a column of their own, which neither a bar nor the line reaches.
     figure.add_scatter(
         x=[1.0] * len(classes), y=names, text=written, mode="text", textposition="middle right", cliponaxis=False,
-        hoverinfo="skip", showlegend=False,
+        hoverinfo="skip",
     )  # fmt: skip
     threshold = prediction.threshold
     figure.add_vline(x=threshold, line={"color": colours.muted, "width": 1, "dash": "dot"}, layer="below")
@@ -82,7 +82,7 @@ def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
     figure.update_layout(showlegend=False)
     figure.update_xaxes(range=[0, 1.22], visible=False)
     figure.update_yaxes(showgrid=False, ticks="", ticksuffix="  ")
-    figure.update_layout(bargap=0.42)
+    figure.update_layout(bargap=0.42, showlegend=False)
     said = ", ".join(f"{c.name} {percent(shares[c.key])}" for c in task.classes)
     show(
         figure,
