@@ -107,6 +107,9 @@ def sign_in(driver: WebDriver, url: str, role: str) -> None:
     """Fill in the form by the demo's button for a role, and send it."""
     driver.get(url)
     click(driver, f".st-key-role_{role} button")
+    WebDriverWait(driver, PATIENCE).until(
+        lambda d: d.find_element(By.CSS_SELECTOR, ".st-key-signin_name input").get_attribute("value") == role
+    )
     click(driver, '[data-testid="stFormSubmitButton"] button')
     WebDriverWait(driver, PATIENCE).until(lambda d: d.find_elements(By.CSS_SELECTOR, ".st-key-sign_out"))
     settle(driver)
