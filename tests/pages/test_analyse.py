@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -88,6 +89,19 @@ def test_a_sample_is_answered_at_one_click(analyse):
     assert "One slice is not a study" in text(app)
     assert "EfficientNetV2B0, version" in text(app)
     assert not app.file_uploader
+
+
+def test_no_figure_of_the_bars_lies_on_a_bar_or_on_the_line(analyse):
+    app = press(analyse, "Axial T1c")
+    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
+    bars, figures = chart["data"]
+    (line,) = chart["layout"]["shapes"]
+    assert figures["mode"] == "text"
+    assert len(set(figures["text"])) > 1
+    assert all(figure.endswith("%") for figure in figures["text"])
+    assert min(figures["x"]) >= max(*bars["x"], line["x0"], line["x1"])
+    assert bars["textposition"] == "none"
+    assert chart["layout"]["showlegend"] is False
 
 
 def test_the_controls_change_the_picture_and_never_ask_the_model_again(analyse, room, monkeypatch):
