@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -27,6 +28,7 @@ FOLDER = ROOT / "docs" / "screens"
 SIZES = ((1440, 900), (390, 844))
 TALLEST = 2600
 PATIENCE = 240
+NAME_FIELD = '[class*="st-key-signin_name"] input'
 STILL = "return document.querySelector('[data-testid=\"stApp\"]')?.getAttribute('data-test-script-state')"
 BUSY = (
     'return document.querySelectorAll(\'[data-testid="stSpinner"], [data-testid="stSkeleton"], '
@@ -107,12 +109,18 @@ def sign_in(driver: WebDriver, url: str, role: str) -> None:
     """Fill in the form by the demo's button for a role, and send it."""
     driver.get(url)
     click(driver, f".st-key-role_{role} button")
-    WebDriverWait(driver, PATIENCE).until(
-        lambda d: d.find_element(By.CSS_SELECTOR, ".st-key-signin_name input").get_attribute("value") == role
-    )
+    WebDriverWait(driver, PATIENCE).until(lambda d: typed_name(d) == role)
     click(driver, '[data-testid="stFormSubmitButton"] button')
     WebDriverWait(driver, PATIENCE).until(lambda d: d.find_elements(By.CSS_SELECTOR, ".st-key-sign_out"))
     settle(driver)
+
+
+def typed_name(driver: WebDriver) -> str | None:
+    """What stands in the sign-in form's first field; None while the page draws it anew."""
+    try:
+        return driver.find_element(By.CSS_SELECTOR, NAME_FIELD).get_attribute("value")
+    except (NoSuchElementException, StaleElementReferenceException):
+        return None
 
 
 def photograph(driver: WebDriver, width: int, height: int) -> bytes:

@@ -50,6 +50,10 @@ def train(
     keep_last: Annotated[
         bool, typer.Option(help="Run every pass and keep the last one's weights, not the lowest val loss's.")
     ] = False,
+    augmentation: Annotated[
+        float, typer.Option(help="Strength of the changes of style and place; less in a last run.", min=0, max=1)
+    ] = 1.0,
+    mixup: Annotated[float, typer.Option(help="Alpha of mixup's shares; 0 blends no pictures.", min=0)] = 0.0,
     seed: Annotated[int, typer.Option(help="Decides draws, augmentation and the head's first weights.")] = 1,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16 where it is faster.")] = False,
     resume: Annotated[
@@ -72,6 +76,8 @@ def train(
         val_share=val_share,
         patience=patience,
         keep_last=keep_last,
+        augmentation=augmentation,
+        mixup=mixup,
         seed=seed,
         mixed_precision=mixed_precision,
     )

@@ -29,6 +29,10 @@ class Geometry:
     shift: float = 0.05
     flip: float = 0.5
 
+    def weaker(self, strength: float) -> Geometry:
+        """The ranges times ``strength`` 0..1; slices are mirrored as often as before."""
+        return Geometry(strength * self.rotation, strength * self.zoom, strength * self.shift, self.flip)
+
 
 @dataclass(frozen=True, eq=False)
 class Draws:
@@ -36,7 +40,8 @@ class Draws:
 
     ``images`` uint8 (n, side, side), ``labels`` float32 (n, classes) of allowed classes, ``weights`` float64 (n,) that
     sum to 1. ``outlines`` uint8 (n, side, side) with 255 inside a tumour, ``known`` bool (n,) where they mean anything,
-    ``cells`` the side of the map that outlines are averaged to.
+    ``cells`` the side of the map that outlines are averaged to. ``augmentation`` 0..1 is the strength of the changes.
+    ``mixup`` is the alpha of the Beta distribution from which a blend's shares come; 0 blends nothing.
     """
 
     images: NDArray[np.uint8]
@@ -48,6 +53,8 @@ class Draws:
     batch: int
     steps: int
     seed: int
+    augmentation: float = 1.0
+    mixup: float = 0.0
 
     def indices(self, epoch: int) -> NDArray[np.int64]:
         """(steps, batch) of drawn images; the same for the same seed and epoch."""
@@ -63,20 +70,39 @@ def styled_batch(draws: Draws, epoch: int, step: int) -> Styled:
     """One batch before it is moved.
 
     Images uint8 (batch, side, side) restyled, outlines uint8 (batch, FINER * cells, FINER * cells), labels float32
-    (batch, classes) and bool (batch,) where the outline is known.
+    (batch, classes), or (batch, 2, classes) of a blend, and bool (batch,) where the outline is known.
     """
     rng = np.random.default_rng((draws.seed, epoch, step, 1))
     chosen, small = draws.indices(epoch)[step], (draws.cells * FINER,) * 2
-    images = np.stack([restyle(draws.images[index], rng) for index in chosen])
+    images = np.stack([restyle(draws.images[index], rng, draws.augmentation) for index in chosen])
     outlines = [cv2.resize(draws.outlines[index], small, interpolation=cv2.INTER_AREA) for index in chosen]
-    return images, np.stack(outlines).astype(np.uint8), draws.labels[chosen], draws.known[chosen]
+    styled = images, np.stack(outlines).astype(np.uint8), draws.labels[chosen], draws.known[chosen]
+    return blended(styled, draws.mixup, rng) if draws.mixup else styled
+
+
+def blended(styled: Styled, alpha: float, rng: np.random.Generator) -> Styled:
+    """Each picture and its outline blended with another of the batch: Zhang et al., "mixup" (ICLR 2018).
+
+    The outline of a blend is known where both are.
+    """
+    images, outlines, labels, known = styled
+    other = rng.permutation(len(images))
+    share = rng.beta(alpha, alpha, len(images)).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+
+    def blend(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        own = share[:, None, None]
+        return np.asarray(own * pictures + (1 - own) * pictures[other] + np.float32(0.5), np.uint8)
+
+    both = np.stack([share[:, None] * labels, (1 - share)[:, None] * labels[other]], axis=1)
+    return blend(images), blend(outlines), both, known & known[other]
 
 
 def numpy_batches(draws: Draws, geometry: Geometry, first_epoch: int = 0) -> Iterator[Batch]:
     """Endless batches: images float32 (batch, side, side, 1) in 0..1, and what is to be learnt of them.
 
-    That is ``logits``, the allowed classes (batch, classes), and ``outline``, the share of each cell inside a tumour
-    (batch, cells, cells, 1), -1 where unknown.
+    That is ``logits``, the allowed classes as the loss takes them, and ``outline``, the share of each cell inside a
+    tumour (batch, cells, cells, 1), -1 where unknown.
     """
     epoch = first_epoch
     while True:
@@ -118,6 +144,7 @@ def keras_cv_batches(draws: Draws, geometry: Geometry, first_epoch: int = 0) -> 
 
     place = RandomPlacement(geometry, seed=draws.seed)
     side, classes = draws.images.shape[1], draws.labels.shape[1]
+    sets = (draws.batch, 2, classes) if draws.mixup else (draws.batch, classes)
     small = draws.cells * FINER
     types = [tf.uint8, tf.uint8, tf.float32, tf.bool]
 
@@ -131,7 +158,7 @@ def keras_cv_batches(draws: Draws, geometry: Geometry, first_epoch: int = 0) -> 
         moved = place({"images": images, "segmentation_masks": outlines}, training=True)
         shares = tf.nn.avg_pool2d(moved["segmentation_masks"], FINER, FINER, "VALID")
         known = tf.reshape(tf.ensure_shape(known, (draws.batch,)), (draws.batch, 1, 1, 1))
-        learnt = {"logits": tf.ensure_shape(labels, (draws.batch, classes)), "outline": tf.where(known, shares, -1.0)}
+        learnt = {"logits": tf.ensure_shape(labels, sets), "outline": tf.where(known, shares, -1.0)}
         return moved["images"], learnt
 
     # Not from_generator: in TensorFlow 2.21 it lowers glibc's trim threshold, and each step pays for it in the kernel.

@@ -59,6 +59,8 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
             batch=settings.batch,
             steps=settings.steps,
             seed=settings.seed,
+            augmentation=settings.augmentation,
+            mixup=settings.mixup,
         )
         if resume and (run / HEAD).exists():
             learner.load_weights(run / HEAD)
@@ -196,7 +198,7 @@ def _fit_all(
 
 def _batches(draws: Draws, first_epoch: int) -> Any:
     make = keras_cv_batches if keras.backend.backend() == "tensorflow" else numpy_batches
-    return make(draws, Geometry(), first_epoch)
+    return make(draws, Geometry().weaker(draws.augmentation), first_epoch)
 
 
 def _passes_done(run: Path) -> int:

@@ -13,7 +13,10 @@ class PartialLabelLoss(keras.losses.Loss):
 
     ``y_true`` is (batch, classes) of 0 and 1, at least one 1 a row; ``y_pred`` are logits. With one allowed class it is
     the cross-entropy. Source: the maximum marginal likelihood loss of Jin & Ghahramani, "Learning with Multiple Labels"
-    (NIPS 2002). ``smoothing`` takes that share of the weight for the mean of all classes (Szegedy et al., 2016).
+    (NIPS 2002). A blend of several pictures has ``y_true`` (batch, pictures, classes), each picture's share of the
+    blend where it allows the class and 0 elsewhere; its loss is the sum of their losses by share, which for one allowed
+    class each is that of mixup. ``smoothing`` takes that share of the weight for the mean of all classes (Szegedy et
+    al., 2016).
     """
 
     def __init__(self, smoothing: float = 0.0, name: str = "partial_label_loss") -> None:
@@ -24,9 +27,12 @@ class PartialLabelLoss(keras.losses.Loss):
         """Loss of each sample, shape (batch,)."""
         logits = ops.cast(y_pred, "float32")
         allowed = ops.cast(y_true, "float32")
+        if len(allowed.shape) == 2:
+            allowed = ops.expand_dims(allowed, 1)
         everything = ops.logsumexp(logits, axis=-1)
-        inside = ops.logsumexp(logits + (allowed - 1.0) * 1e9, axis=-1)
-        loss = everything - inside
+        forbidden = ops.where(allowed > 0, 0.0, -1e9)
+        inside = ops.logsumexp(ops.expand_dims(logits, 1) + forbidden, axis=-1)
+        loss = everything - ops.sum(ops.max(allowed, axis=-1) * inside, axis=-1)
         if self.smoothing:
             uniform = everything - ops.mean(logits, axis=-1)
             loss = (1.0 - self.smoothing) * loss + self.smoothing * uniform

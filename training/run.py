@@ -27,7 +27,9 @@ class RunSettings:
     ``passes`` of ``draws`` images each; ``rate`` is AdamW's peak learning rate after ``warm_up`` passes, then cosine to
     0; ``patience`` passes without a lower val loss end the run; ``val_share`` of the val groups are kept for validation
     and calibration, the rest joins the training part; ``outline_weight`` is the share of the loss for finding the
-    tumour's outline, which is learnt beside the class and not shipped; ``ema`` is the momentum of the averaged
+    tumour's outline, which is learnt beside the class and not shipped; ``augmentation`` 0..1 is the strength of the
+    changes of style and place, less than 1 in a last run that refines (He et al., "Data Augmentation Revisited", 2019);
+    ``mixup`` is the alpha by which pictures are blended, 0 for not at all; ``ema`` is the momentum of the averaged
     weights that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass. ``averaged``
     names the runs whose weights were averaged.
     """
@@ -46,6 +48,8 @@ class RunSettings:
     weight_decay: float = 0.02
     smoothing: float = 0.03
     outline_weight: float = 0.5
+    augmentation: float = 1.0
+    mixup: float = 0.0
     dropout: float = 0.3
     ema: float = 0.99
     patience: int = 6

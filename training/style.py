@@ -100,11 +100,14 @@ STYLES: tuple[tuple[Callable[[FloatImage, Rng], FloatImage], float], ...] = (
 )
 
 
-def restyle(image: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
-    """One prepared image (side, side) uint8 as another scanner and another export might have shown it."""
+def restyle(image: NDArray[np.uint8], rng: Rng, strength: float = 1.0) -> NDArray[np.uint8]:
+    """One prepared image (side, side) uint8 as another scanner and another export might have shown it.
+
+    ``strength`` 0..1 is the share of its probability that each change happens with.
+    """
     changed = image.astype(np.float32) / np.float32(255)
     for change, probability in STYLES:
-        if rng.random() < probability:
+        if rng.random() < strength * probability:
             changed = change(changed, rng)
     return _bytes(changed)
 

@@ -34,7 +34,7 @@ ROLE_NOTES = {
     "patient": "sees released results",
     "admin": "makes accounts, watches operations",
 }
-_NAME, _PASSWORD, _UNSENT = "signin_name", "signin_password", "falx_unsent_cookie"
+_NAME, _PASSWORD, _FILLED, _UNSENT = "signin_name", "signin_password", "falx_filled_form", "falx_unsent_cookie"
 _KEPT = {"logout", "init"}
 
 
@@ -93,10 +93,19 @@ class SignIn(Authenticate):  # type: ignore[misc]
             accounts = acting.records()[1]
             if accounts:
                 _demo_buttons(accounts)
+            # Filled anew, the fields are new ones: a value written into an old field is lost where the cookie's
+            # arrival starts the next run before the browser has been told of it.
+            presses, account, password = st.session_state.get(_FILLED, (0, "", ""))
+            nth = f"_{presses}" if presses else ""
             with st.form("signin_form", border=True):
-                name = st.text_input("User name", key=_NAME, autocomplete="username")
+                name = st.text_input("User name", account, key=_NAME + nth, autocomplete="username")
                 password = st.text_input(
-                    "Password", key=_PASSWORD, type="password", autocomplete="current-password", max_chars=512
+                    "Password",
+                    password,
+                    key=_PASSWORD + nth,
+                    type="password",
+                    autocomplete="current-password",
+                    max_chars=512,
                 )
                 sent = st.form_submit_button("Sign in", type="primary", width="stretch")
             refusal = st.empty()
@@ -162,7 +171,7 @@ def _demo_buttons(accounts: tuple[DemoAccount, ...]) -> None:
 
 
 def _fill(name: str, password: str) -> None:
-    st.session_state[_NAME], st.session_state[_PASSWORD] = name, password
+    st.session_state[_FILLED] = (st.session_state.get(_FILLED, (0,))[0] + 1, name, password)
 
 
 def _help(demo: bool) -> None:

@@ -11,6 +11,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from services.settings import ROOT
+from tools.demo_app import RunningApp
 from tools.screens import settle
 from tools.screens import sign_in as through_the_form
 
@@ -73,6 +75,15 @@ def upload(driver: WebDriver, file: Path) -> None:
     """Give a file to the upload zone."""
     settle(driver)
     driver.find_element(By.CSS_SELECTOR, '[data-testid="stFileUploaderDropzoneInput"]').send_keys(str(file))
+
+
+def traces(app: RunningApp) -> list[str]:
+    """The lines of the server's log where an error passed through Falx's own code.
+
+    Streamlit's server logs one of its own where a browser goes away while it is being written to.
+    """
+    own = tuple(f'File "{ROOT / part}' for part in ("app.py", "pages", "services"))
+    return [line for line in app.log_text().splitlines() if line.strip().startswith(own)]
 
 
 def downloaded(folder: Path, ending: str) -> Path:

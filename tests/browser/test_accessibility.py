@@ -12,7 +12,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from services.imaging.phantom import as_png
 from tests.browser.hand import click, go, read, see, sign_in, upload
 from tools.demo_app import set_viewport
-from tools.screens import prefer, settle
+from tools.screens import NAME_FIELD, prefer, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -64,7 +64,7 @@ def scheme(request: pytest.FixtureRequest, driver: WebDriver) -> str:
 def test_a_fault_is_noticed(app, driver):
     """The measure itself: a picture without words, and grey words on grey."""
     driver.get(app.url)
-    see(driver, ".st-key-signin_name input")
+    see(driver, NAME_FIELD)
     assert faults(driver) == []
     driver.execute_script(
         "const style = document.createElement('style'), picture = document.createElement('img');"

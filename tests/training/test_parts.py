@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from services.tasks import get_task
-from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
+from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches, styled_batch
 from training.corpus import CorpusError, allowed_classes, read_corpora, sampling_weights
 from training.losses import OutlineLoss, PartialLabelLoss
 from training.placement import RandomPlacement
 from training.style import STYLES, restyle
 
+STILL = Geometry(rotation=0, zoom=0, shift=0, flip=0)
 TASK = get_task("brain_tumor_type")
 
 
@@ -23,6 +24,15 @@ def test_partial_label_loss_by_hand():
     allowed = np.array([[0, 0, 0, 1], [1, 1, 1, 0]], np.float32)
     loss = np.asarray(PartialLabelLoss().call(allowed, logits))
     assert loss == pytest.approx([-np.log(0.4), -np.log(0.6)], rel=1e-5)
+
+
+def test_a_blend_costs_the_sum_of_its_pictures_by_share():
+    logits = np.log(np.array([[0.1, 0.2, 0.3, 0.4]], np.float32))
+    shares = np.array([[[0, 0, 0, 0.7], [0.3, 0.3, 0.3, 0]]], np.float32)
+    loss = float(np.asarray(PartialLabelLoss().call(shares, logits))[0])
+    assert loss == pytest.approx(-0.7 * np.log(0.4) - 0.3 * np.log(0.6), rel=1e-5)
+    whole = np.array([[[0, 0, 0, 1.0], [0, 0, 0, 0]]], np.float32)
+    assert float(np.asarray(PartialLabelLoss().call(whole, logits))[0]) == pytest.approx(-np.log(0.4), rel=1e-5)
 
 
 def test_smoothing_mixes_in_the_mean_of_all_classes():
@@ -134,9 +144,6 @@ def test_both_input_paths_give_batches_of_the_same_kind(draws, path):
     assert any((shares == -1).all(axis=(1, 2, 3)).any() for shares in unknown)
 
 
-STILL = Geometry(rotation=0, zoom=0, shift=0, flip=0)
-
-
 @pytest.mark.parametrize(
     ("geometry", "moved"), [(STILL, lambda i: i), (replace(STILL, flip=1), lambda i: i[:, :, ::-1])]
 )
@@ -158,6 +165,27 @@ def test_placement_moves_each_image_in_its_own_way_and_its_outline_with_it(draws
     assert images == pytest.approx(np.asarray(there["segmentation_masks"]))
 
 
+@pytest.mark.parametrize("path", [numpy_batches, keras_cv_batches])
+def test_mixup_blends_two_pictures_their_outlines_and_their_labels(draws, path):
+    draws = replace(draws, mixup=0.5, augmentation=0.0, batch=64)
+    images, learnt = next(iter(path(draws, STILL)))
+    images, labels, outline = np.asarray(images), np.asarray(learnt["logits"]), np.asarray(learnt["outline"])
+    assert labels.shape == (64, 2, 4)
+    shares = labels.max(axis=2)
+    assert shares.sum(axis=1) == pytest.approx(1)
+    assert (shares[:, 0] >= 0.5).all()
+    assert 0.5 < shares[:, 0].mean() < 0.95
+    grey = draws.images[:, 30, 30] / 255
+    by_class = [grey[draws.labels[:, index] > 0] for index in range(4)]
+    for image, pair, share in zip(images, labels, shares, strict=True):
+        first, second = (by_class[row.argmax()] for row in pair)
+        possible = share[0] * first[:, None] + share[1] * second[None, :]
+        assert np.abs(possible - image[30, 30, 0]).min() < 0.01
+    unknown = (outline == -1).all(axis=(1, 2, 3))
+    assert unknown.any()
+    assert outline[~unknown].max() == pytest.approx(1, abs=0.01)
+
+
 def test_draws_follow_weights_and_differ_between_epochs(draws):
     many = np.concatenate([draws.indices(epoch).ravel() for epoch in range(200)])
     assert np.bincount(many, minlength=6) / len(many) == pytest.approx([0.5] + [0.1] * 5, abs=0.02)
@@ -175,6 +203,17 @@ def test_each_style_changes_the_image_and_keeps_its_range(change):
     assert changed.min() >= 0
     assert changed.max() <= 1
     assert np.abs(changed - image).mean() > 1e-3
+
+
+def test_less_augmentation_changes_fewer_pictures_and_moves_them_less(draws):
+    image = draws.images[0]
+    rng = np.random.default_rng(3)
+    changed = [np.mean([not np.array_equal(restyle(image, rng, s), image) for _ in range(300)]) for s in (1, 0.3, 0)]
+    assert changed[0] > 0.9 > changed[1] > 0.3
+    assert changed[2] == 0
+    assert Geometry().weaker(0.5) == Geometry(0.04, 0.075, 0.025, 0.5)
+    plain, _, _, _ = styled_batch(replace(draws, augmentation=0.0), epoch=0, step=0)
+    assert np.array_equal(plain, draws.images[draws.indices(0)[0]])
 
 
 def test_restyling_repeats_with_its_generator():
