@@ -10,7 +10,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.hand import PATIENCE, read, see
-from tools.screens import NAME_FIELD, STILL, typed_name
+from tools.screens import NAME_FIELD, STILL, settle, typed_name
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -40,6 +40,12 @@ class Keyboard:
 
     def __init__(self, driver: WebDriver) -> None:
         self.driver = driver
+
+    def start(self, url: str) -> None:
+        """To the sign-in page, drawn whole: its style comes with it."""
+        self.driver.get(url)
+        see(self.driver, NAME_FIELD)
+        settle(self.driver)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -86,7 +92,7 @@ def told(driver: WebDriver, *, heat: bool, stage: str = "") -> None:
 
 def test_a_doctor_needs_no_mouse(app, driver):
     keys = Keyboard(driver)
-    driver.get(app.url)
+    keys.start(app.url)
     keys.reach(".st-key-role_doctor button")
     keys.press(Keys.SPACE)
     WebDriverWait(driver, PATIENCE).until(lambda d: typed_name(d) == "doctor")
@@ -149,20 +155,20 @@ def test_a_doctor_needs_no_mouse(app, driver):
 
 def test_a_control_without_a_ring_is_noticed(app, driver):
     """The measure itself."""
-    driver.get(app.url)
-    see(driver, ".st-key-role_doctor button")
-    Keyboard(driver).reach(".st-key-role_doctor button")
+    keys = Keyboard(driver)
+    keys.start(app.url)
+    keys.reach(".st-key-role_doctor button")
     driver.execute_script(
         "const style = document.createElement('style'); document.body.append(style);"
         "style.textContent = '.st-key-role_patient button {outline: none !important; box-shadow: none !important}'"
     )
     with pytest.raises(AssertionError, match="nothing shows that this is focused: <button"):
-        Keyboard(driver).reach(".st-key-role_admin button")
+        keys.reach(".st-key-role_admin button")
 
 
 def test_a_dialog_is_left_with_escape_and_gives_the_focus_back(app, driver):
     keys = Keyboard(driver)
-    driver.get(app.url)
+    keys.start(app.url)
     keys.reach(".st-key-role_doctor button")
     keys.press(Keys.ENTER)
     WebDriverWait(driver, PATIENCE).until(lambda d: typed_name(d) == "doctor")
