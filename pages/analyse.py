@@ -29,6 +29,7 @@ def page() -> None:
         with row:
             intake.closed_zone(None)
         failures.show(error)
+        choose_frame()
         intake.open_zone()
         return
     with row:
@@ -36,63 +37,73 @@ def page() -> None:
     with st.container(key="reading"):
         left, right = st.columns([2, 1], gap="medium")
         with left:
-            viewer.draw(analysis.task, analysis.slice, analysis.heat, key=digest[:12])
-            choose_frame(analysis, digest)
+            viewer.draw(analysis.task, analysis.slice, analysis.heat, key=intake.key())
+            choose_frame()
             with st.expander("What the file says", icon=":material/description:"):
                 viewer.facts(analysis.slice)
         with right:
             answer.draw(
                 analysis.task, analysis.prediction, analysis.heat, analysis.gate.reasons, analysis.overrule_reason,
-                key=digest[:12], actions=lambda: act(analysis, digest),
+                key=intake.key(), actions=lambda: act(analysis),
             )  # fmt: skip
 
 
 def look(upload: Upload, digest: str) -> Analysis:
     """The analysis, with a word on what takes time."""
-    key = digest[:12]
     model = str(acting.workbench().engine.repository.live_ref(acting.TASK))
     # The decoder's own choice and the slider's first value are the same frame, and one analysis.
-    chosen, first = st.session_state.get(f"frame_{key}"), st.session_state.get(f"first_{key}")
+    chosen, (first, _) = st.session_state.get(f"frame_{intake.key()}"), frames()
     shown = None if chosen is None or chosen == first else int(chosen) - 1
-    reason = st.session_state.get(f"overruled_{key}", "")
+    reason = st.session_state.get(overruled(shown), "")
     loading = acting.start_warm_up().is_alive()
     said = "Loading the model, once after each start of Falx" if loading else "Looking at the slice"
     actor = acting.person()
     with st.spinner(said, show_time=loading):
-        analysis = kept.analysed(actor.user_id, digest, shown, reason, model, actor, upload)
+        analysis = kept.analysed(actor.user_id, digest, upload.name, shown, reason, model, actor, upload)
     if shown is None:
-        st.session_state[f"first_{key}"] = analysis.slice.frame + 1
+        st.session_state[f"frames_{intake.key()}"] = analysis.slice.frame + 1, analysis.slice.frames
     return analysis
 
 
-def choose_frame(analysis: Analysis, digest: str) -> None:
-    image = analysis.slice
-    if image.frames > 1:
-        st.slider(f"Frame, of {image.frames}", 1, image.frames, image.frame + 1, key=f"frame_{digest[:12]}")
+def frames() -> tuple[int | None, int]:
+    """The frame of the upload that was shown first, counted from 1, and how many there are; None before that."""
+    return st.session_state.get(f"frames_{intake.key()}", (None, 1))
 
 
-def overrule(digest: str) -> None:
+def choose_frame() -> None:
+    """Below the picture, or below the sentence about a frame that cannot be answered."""
+    first, many = frames()
+    if many > 1:
+        st.slider(f"Frame, of {many}", 1, many, first, key=f"frame_{intake.key()}")
+
+
+def overruled(shown: int | None) -> str:
+    """Where the reason is kept for which the check of this frame was overruled."""
+    return f"overruled_{intake.key()}_{shown}"
+
+
+def overrule(frame: int) -> None:
     """A doctor may ask the model all the same; the reason is stored with the study."""
     with (
         st.expander("Ask the model all the same", icon=":material/gavel:"),
-        st.form(f"overrule_{digest[:12]}", border=False),
+        st.form(f"overrule_{intake.key()}_{frame}", border=False),
     ):
         reason = st.text_input("Reason", max_chars=300, placeholder="Why this is a slice that the model can judge")
         if st.form_submit_button("Overrule the check"):
             if reason.strip():
-                st.session_state[f"overruled_{digest[:12]}"] = reason.strip()
+                st.session_state[overruled(None if frame + 1 == frames()[0] else frame)] = reason.strip()
                 st.rerun()
             st.warning("Give a reason; it is stored with the study.")
 
 
-def act(analysis: Analysis, digest: str) -> None:
+def act(analysis: Analysis) -> None:
     """The buttons beside the answer, and the dialog that one of them has opened."""
-    key = f"{digest[:12]}_{analysis.slice.frame}_{bool(analysis.overrule_reason)}"
+    key = f"{intake.key()}_{analysis.slice.frame}_{bool(analysis.overrule_reason)}"
     with st.container(key="actions", horizontal=True):
         st.button("Save study", type="primary", icon=":material/save:", key="save", on_click=ask, args=("save",))
         st.button("Report", icon=":material/picture_as_pdf:", key="report", on_click=ask, args=("report",))
     if analysis.prediction is None:
-        overrule(digest)
+        overrule(analysis.slice.frame)
     if st.session_state.get(ASKING) == "save":
         save(analysis, key)
     elif st.session_state.get(ASKING) == "report":

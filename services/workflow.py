@@ -92,7 +92,9 @@ def examine(
 ) -> Analysis:
     """``look`` for a frame of the upload that is decoded already."""
     gate = check(image, task)
-    if not gate.accepted and not overrule_reason:
+    if gate.accepted:
+        overrule_reason = ""
+    elif not overrule_reason:
         return Analysis(upload, task, image, gate, "", None, None, None)
     prepared = prepare(image.pixels, task.preparation)
     if explain:
@@ -235,7 +237,7 @@ def _new_study(analysis: Analysis, details: Details) -> NewStudy:
             modality=image.modality,
             gate_accepted=gate.accepted,
             gate_reasons=gate.reasons,
-            overrule_reason="" if gate.accepted else analysis.overrule_reason,
+            overrule_reason=analysis.overrule_reason,
         ),
         prediction=analysis.prediction,
         files={UPLOAD: (analysis.upload.data, MEDIA_TYPES[image.format], analysis.upload.name)},

@@ -69,7 +69,12 @@ def ask(image: Slice, button: str, icon: str, *, key: str) -> Filled | None:
         )
         st.subheader("Study", anchor=False)
         taken = st.date_input(
-            "Study date", today, min_value=_EARLIEST, max_value=today, format="YYYY-MM-DD", key=f"taken_{key}"
+            "Study date",
+            _as_date(image.taken, today) or today,
+            min_value=_EARLIEST,
+            max_value=today,
+            format="YYYY-MM-DD",
+            key=f"taken_{key}",
         )
         description = st.text_input("Description", max_chars=200, key=f"description_{key}", autocomplete="off")
         notes = st.text_area("Notes", max_chars=4000, height=90, key=f"notes_{key}")

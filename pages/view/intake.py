@@ -31,6 +31,17 @@ def current() -> Upload | None:
     return upload if isinstance(upload, Upload) else None
 
 
+def key() -> str:
+    """Another one for every upload, also of the same file: what is decided about one is not for the next."""
+    return str(st.session_state.get(_COUNT, 0))
+
+
+def _take(upload: Upload) -> None:
+    # The next uploader is another widget, and starts empty.
+    st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
+    st.session_state[_UPLOAD] = upload
+
+
 def forget() -> None:
     """Put the current upload away; the uploader starts empty."""
     st.session_state.pop(_UPLOAD, None)
@@ -60,20 +71,18 @@ def closed_zone(image: Slice | None) -> None:
             said += f" · {image.format} · {columns} × {rows}"
         st.markdown(said, width="content")
         with st.popover("Samples", icon=":material/science:", key="more_samples"):
-            samples(key="more")
+            samples("more")
         st.button("Another slice", icon=":material/upload_file:", key="another", on_click=forget)
 
 
-def _uploader(key: str) -> None:
+def _uploader(place: str) -> None:
     megabytes = get_settings().max_upload_mb
-    widget = f"{key}_{st.session_state.get(_COUNT, 0)}"
+    widget = f"{place}_{key()}"
 
     def take() -> None:
         file = st.session_state.get(widget)
         if file is not None:
-            st.session_state[_UPLOAD] = Upload(file.getvalue(), file.name)
-            # The next uploader is another widget, and starts empty.
-            st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
+            _take(Upload(file.getvalue(), file.name))
 
     # No list of types: what a file is shows in its content, and a wrong name deserves a sentence of ours.
     st.file_uploader(f"PNG, JPEG or DICOM, up to {megabytes} MB", key=widget, on_change=take, max_upload_size=megabytes)
@@ -85,14 +94,14 @@ def thumbnail(key: str) -> bytes:
     return to_png(draw(key, size=192))
 
 
-def samples(key: str = "sample") -> None:
+def samples(place: str = "sample") -> None:
     """The strip of samples; one click tries one."""
-    with st.grid(3, min_column_width=88, gap="xsmall", key=f"strip_{key}"):
+    with st.grid(3, min_column_width=88, gap="xsmall", key=f"strip_{place}"):
         for name in SAMPLES:
             info = phantom(name)
-            with st.container(key=f"{key}_{name}", gap=None):
+            with st.container(key=f"{place}_{name}", gap=None):
                 st.image(thumbnail(name), width="stretch", alt=f"{info.title}. {info.description}")
-                st.button(_short(info), key=f"try_{key}_{name}", on_click=_trying(info), width="stretch")
+                st.button(_short(info), key=f"try_{place}_{name}", on_click=_trying(info), width="stretch")
 
 
 def _short(info: PhantomInfo) -> str:
@@ -102,6 +111,6 @@ def _short(info: PhantomInfo) -> str:
 
 def _trying(info: PhantomInfo) -> Callable[[], None]:
     def take() -> None:
-        st.session_state[_UPLOAD] = Upload(as_dicom(info.key), f"{info.title}.dcm")
+        _take(Upload(as_dicom(info.key), f"{info.title}.dcm"))
 
     return take

@@ -6,13 +6,15 @@ import streamlit as st
 
 from pages.view import acting, failures
 from pages.view.words import plain
-from services.imaging.overlay import COLOUR_MAPS, legend, overlay
+from services.imaging.overlay import COLOUR_MAPS, at_most, legend, overlay
 from services.imaging.prepare import prepare
 from services.imaging.slice import Slice
 from services.inference.prediction import HeatMap
 from services.tasks.task import Task
 
 UPLOADED = "slice"
+# Sharp on a large screen; a picture of tens of megapixels would take seconds to write and to send.
+LONGEST = 1600
 STAGES = {
     UPLOADED: "As uploaded",
     "head": "Head",
@@ -31,11 +33,12 @@ def draw(task: Task, image: Slice, heat: HeatMap | None, *, key: str) -> None:
         with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
             stage = _stage(task, key)
             shown, opacity, colours = (False, 0.0, "magma") if heat is None else _heat(stage, key)
-        values = heat.values if heat and shown else None
+        values = at_most(heat.values, LONGEST) if heat and shown else None
         if stage == UPLOADED:
-            pixels = overlay(image.pixels, values, opacity=opacity, colour_map=colours)
+            pixels = overlay(at_most(image.pixels, LONGEST), values, opacity=opacity, colour_map=colours)
         else:
-            pixels = overlay(dict(prepare(image.pixels, task.preparation, keep_stages=True).stages)[stage], None)
+            seen = dict(prepare(image.pixels, task.preparation, keep_stages=True).stages)[stage]
+            pixels = overlay(at_most(seen, LONGEST), None)
         with box:
             said = _said(task, image, heat if values is not None else None, stage)
             st.image(pixels, width="stretch", output_format="PNG", alt=said)

@@ -132,12 +132,22 @@ def read_patient(dataset: Dataset) -> PatientHint | None:
         shown = "".join(c for c in shown if c.isprintable())[:120]
     else:
         shown = ""
-    birth = text_of(dataset, "PatientBirthDate")
-    parts = re.fullmatch(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", birth)
     hint = PatientHint(
         name=shown,
         identifier=text_of(dataset, "PatientID", longest=64),
-        birth_date="-".join(parts.groups()) if parts else birth[:10],
+        birth_date=_as_iso(text_of(dataset, "PatientBirthDate")),
         sex=text_of(dataset, "PatientSex", longest=16),
     )
     return hint if hint != PatientHint() else None
+
+
+def read_taken(dataset: Dataset) -> str:
+    """The day of the acquisition, or else of the series or the study, as YYYY-MM-DD; "" where the file has none."""
+    keywords = ("AcquisitionDate", "SeriesDate", "StudyDate")
+    return next((_as_iso(found) for keyword in keywords if (found := text_of(dataset, keyword))), "")
+
+
+def _as_iso(text: str) -> str:
+    """A date of the header (PS3.5, 6.2, also the older form with dots) with dashes; what is none, cut short."""
+    parts = re.fullmatch(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", text)
+    return "-".join(parts.groups()) if parts else text[:10]

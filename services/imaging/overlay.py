@@ -64,6 +64,16 @@ def overlay(
     return np.rint(picture).astype(np.uint8)
 
 
+def at_most(image: FloatImage, longest: int) -> FloatImage:
+    """``image``, or where a side is longer than ``longest`` pixels a smaller one, to be looked at."""
+    rows, columns = image.shape
+    scale = longest / max(rows, columns)
+    if scale >= 1:
+        return image
+    size = max(1, round(columns * scale)), max(1, round(rows * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
 def legend(colour_map: str = "magma", *, width: int = 256, height: int = 16) -> ByteImage:
     """A strip of the map's colours, coldest left, as uint8 RGB (height, width, 3); ImagingError for unknown maps."""
     ramp = np.rint(np.linspace(0, 255, width)).astype(np.uint8)

@@ -6,7 +6,8 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,8 @@ from services.imaging.slice import FloatImage, Slice
 
 # What Pillow's readers are known to raise over broken content; UnidentifiedImageError is an OSError.
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, struct.error, zlib.error)
+# Such pictures take hundreds of megabytes while they are decoded, so they come one after the other.
+_BIG, _BIG_ONES = 4_000_000, Lock()
 _PNG_KINDS = {0: "grey", 2: "colour", 3: "palette", 4: "grey with alpha", 6: "colour with alpha"}
 
 
@@ -49,7 +52,7 @@ def decode_raster(
     warnings: list[str] = []
     if container.pictures > 1:
         warnings.append("The file holds several pictures, for example an animation; only the first is shown.")
-    with _decoding(form):
+    with _decoding(form), _BIG_ONES if rows * columns > _BIG else nullcontext():
         if container.bits == 16:
             grey, colourfulness = _sixteen_bit(container, warnings)
         else:

@@ -44,6 +44,7 @@ class Slice:
     ``colourfulness`` is the mean absolute spread between the colour channels in 0..1; 0 for grey files.
     ``frame`` counts from 0 and is below ``frames``. ``sha256`` is the hex digest of the uploaded bytes.
     ``facts`` are (label, value) pairs about sequence and scanner for display, without identity.
+    ``taken`` is the day of the acquisition as the file's header says it, YYYY-MM-DD where it is one, or "".
     ``warnings`` are sentences, for example that the file had no window and percentiles were used.
     """
 
@@ -57,6 +58,7 @@ class Slice:
     geometry: Geometry = field(default_factory=Geometry)
     facts: tuple[tuple[str, str], ...] = ()
     patient: PatientHint | None = None
+    taken: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
