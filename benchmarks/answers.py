@@ -11,10 +11,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.measure import Result, by_turns, milliseconds, pair_ratios
 from benchmarks.subjects import TASK, the_engine, uploads
+from services.imaging.decode import decode
+from services.imaging.gate import check
+from services.imaging.prepare import prepare
 from services.inference import networks
+from services.inference.calibration import probabilities
 from services.inference.card import WEIGHTS
 from services.inference.engine import Engine
 from services.tasks import get_task
@@ -28,15 +33,18 @@ def results() -> list[Result]:
     """The four ratios of answering."""
     engine = the_engine()
     network = bare_network(engine)
-    answer, explained = _asker(engine, explain=False), _asker(engine, explain=True)
+    views = 2 if engine.loaded(get_task(TASK)).card.flips else 1
+    bare = compiled(network, views)
+    answer = _asker(engine)
     with tempfile.TemporaryDirectory() as folder:
         usual = usual_way(network, Path(folder))
         return [
             _compare(
                 "Upload to answer / bare network",
-                "decode, checks, preparation, network and calibration from an upload's bytes, over one compiled "
-                "forward pass of the same network on what it answers from (the prepared square and its mirror image)",
-                answer, compiled(network, 2 if engine.loaded(get_task(TASK)).card.flips else 1), 1.4,
+                "decode, checks, preparation, network, calibration and heat map from an upload's bytes, over one "
+                "compiled forward pass of the same network, its weights fixed as in serving, on what it answers from "
+                "(the prepared square and its mirror image)",
+                answer, bare, 1.4,
             ),
             _compare(
                 "Upload to answer / usual way",
@@ -45,16 +53,30 @@ def results() -> list[Result]:
             ),
             _compare(
                 "With heat map / answer alone",
-                "upload to answer with Grad-CAM laid over the slice, over upload to answer without",
-                explained, answer, 1.4,
+                "upload to answer with its heat map at the slice's size, over the same path with a compiled forward "
+                "pass that explains nothing in the place of the engine's call",
+                answer, without_heat(bare), 1.4,
             ),
             eight_callers(engine),
         ]  # fmt: skip
 
 
-def _asker(engine: Engine, *, explain: bool) -> Callable[[], object]:
+def _asker(engine: Engine) -> Callable[[], object]:
     waiting = itertools.cycle(uploads())
-    return lambda: look(engine, next(waiting), task_key=TASK, explain=explain)
+    return lambda: look(engine, next(waiting), task_key=TASK)
+
+
+def without_heat(forward: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> Callable[[], object]:
+    """Decode, check, prepare, network, calibration: what an answer would take where nobody asks for a map."""
+    waiting, task = itertools.cycle(uploads()), get_task(TASK)
+
+    def answer() -> object:
+        image = decode(next(waiting).data)
+        gate = check(image, task)
+        assert gate.accepted
+        return probabilities(forward(prepare(image.pixels, task.preparation).pixels).mean(axis=0), 1.0)
+
+    return answer
 
 
 def bare_network(engine: Engine) -> Any:
@@ -67,14 +89,24 @@ def bare_network(engine: Engine) -> Any:
     return network
 
 
-def compiled(network: Any, views: int) -> Callable[[], object]:
-    """One compiled forward pass of fixed shape on ``views`` squares that are already a tensor."""
+def compiled(network: Any, views: int) -> Callable[..., NDArray[np.float32]]:
+    """One compiled forward pass of fixed shape on a square (size, size), and on its mirror image with two ``views``.
+
+    The logits (views, classes); asked without a square it answers a random one.
+    """
     import tensorflow as tf
 
-    square = tf.constant(np.random.default_rng(0).random((views, *network.input_shape[1:]), np.float32))
-    shape = tf.TensorSpec(square.shape, square.dtype)
-    forward = tf.function(lambda batch: network(batch, training=False), input_signature=[shape])
-    return lambda: forward(square).numpy()
+    from services.inference.explain import with_fixed_weights
+
+    side = network.input_shape[1]
+    some = np.random.default_rng(0).random((side, side), np.float32)
+    fixed = with_fixed_weights(network)
+
+    @tf.function(input_signature=[tf.TensorSpec((side, side), tf.float32)])
+    def forward(square: Any) -> Any:
+        return fixed(tf.stack([square, tf.reverse(square, axis=[1])][:views])[..., None])
+
+    return lambda square=some: np.asarray(forward(tf.constant(square)))
 
 
 def usual_way(network: Any, folder: Path) -> Callable[[], object]:
@@ -104,7 +136,7 @@ def eight_callers(engine: Engine) -> Result:
     """Answers a second of eight threads that ask at once, over those of one; blocks of the same length by turns."""
 
     def work(count: int) -> None:
-        ask = _asker(engine, explain=True)
+        ask = _asker(engine)
         for _ in range(count):
             ask()
 

@@ -54,7 +54,7 @@ def main() -> None:
 
     engine, sizes = the_engine(), []
     for count, upload in enumerate(itertools.cycle(uploads()), start=1):
-        look(engine, upload, task_key=TASK, explain=True)
+        look(engine, upload, task_key=TASK)
         if count in (EARLY, LATE):
             gc.collect()
             sizes.append(resident_megabytes())

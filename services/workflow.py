@@ -67,7 +67,6 @@ def look(
     network: str | None = None,
     frame: int | None = None,
     overrule_reason: str = "",
-    explain: bool = True,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Analysis:
     """Decode, check, prepare, predict and explain one upload; nothing is stored.
@@ -77,7 +76,7 @@ def look(
     """
     task = get_task(task_key)
     image = decode(upload.data, frame=frame, limits=limits)
-    return examine(engine, upload, image, task, network=network, overrule_reason=overrule_reason, explain=explain)
+    return examine(engine, upload, image, task, network=network, overrule_reason=overrule_reason)
 
 
 def examine(

@@ -22,7 +22,7 @@ class Limits:
     """
 
     max_bytes: int = 100 * 2**20
-    max_pixels: int = 25_000_000
+    max_pixels: int = 32_000_000
     max_side: int = 65_535
     max_frames: int = 2000
     max_nesting: int = 32

@@ -128,4 +128,4 @@ def test_a_photograph_past_the_limit_is_told_how_large_it_may_be(analyse):  # no
     data = io.BytesIO()
     Image.new("RGB", (8000, 6000), "green").save(data, "JPEG")
     app = give(analyse, "phone.jpg", data.getvalue())
-    assert "at most 25 million" in app.error[0].value
+    assert "at most 32 million" in app.error[0].value
