@@ -45,12 +45,12 @@ def nothing(driver: WebDriver) -> None:
 
 
 def try_sample(driver: WebDriver) -> None:
-    """One click on the first sample of the upload page."""
-    click(driver, '[class*="st-key-try_sample_"] button')
+    """One click on a sample of the upload page."""
+    click(driver, ".st-key-try_sample_coronal_t1c_pituitary button")
 
 
 def open_a_study(driver: WebDriver) -> None:
-    """Open the oldest of the demo's studies from the history, one that the model answers with confidence."""
+    """Open the oldest of the demo's studies that the list shows."""
     click(driver, '[class*="st-key-row_history_"] [data-testid="stPageLink"] a', last=True)
 
 
@@ -71,7 +71,7 @@ SHOTS = (
     Shot("analyse-empty", "doctor", "analyse"),
     Shot("analyse", "doctor", "analyse", try_sample),
     Shot("history", "doctor", "history"),
-    Shot("study", "doctor", "history", open_a_study),
+    Shot("study", "doctor", "history?verdict=answered", open_a_study),
     Shot("patients", "doctor", "patients"),
     Shot("model-metrics", "researcher", "compare"),
     Shot("home-patient", "patient", ""),
