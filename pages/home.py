@@ -24,11 +24,11 @@ def doctor() -> None:
     numbers = counts(acting.store(), acting.person())
     history = "pages/history.py"
     with tiles.row(5):
-        tiles.link(
-            "Uncertain this week", numbers.uncertain_this_week, history, "Look at them", {"verdict": "uncertain"}
-        )
-        tiles.link("Refused this week", numbers.refused_this_week, history, "Look at them", {"verdict": "refused"})
-        tiles.link("Tumours suggested", numbers.positive, history, "See the answered", {"verdict": "answered"})
+        uncertain, refused = ({"verdict": verdict, "saved": "week"} for verdict in ("uncertain", "refused"))
+        tiles.link("Uncertain this week", numbers.uncertain_this_week, history, "Look at them", uncertain)
+        tiles.link("Refused this week", numbers.refused_this_week, history, "Look at them", refused)
+        tumours = {"verdict": "answered", "label": "positive"}
+        tiles.link("Tumours suggested", numbers.positive, history, "See them", tumours)
         tiles.link("Studies", numbers.studies, history, f"{numbers.studies_this_week} this week")
         tiles.link("Patients", numbers.patients, "pages/patients.py", "See them")
     studies = find_studies(acting.store(), acting.person(), limit=TREND).studies

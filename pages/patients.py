@@ -30,14 +30,14 @@ def page() -> None:
         rows.none_yet("groups", sentence)
         return
     studies = find_studies(acting.store(), acting.person(), StudyFilters(patient=text), limit=COUNTED).studies
-    numbers = Counter(map(whose, studies))
-    latest = {whose(study): study for study in reversed(studies)}
+    numbers = Counter(study.patient_public_id for study in studies)
+    latest = {study.patient_public_id: study for study in reversed(studies)}
     with st.container(key="rows_patients", gap=None):
         with st.container(key="rowhead_patients"):
             for column, head in zip(st.columns(WIDTHS), HEADS, strict=True):
                 column.caption(head)
         for person in found:
-            line(person, numbers[person.name, person.identifier], latest.get((person.name, person.identifier)))
+            line(person, numbers[person.public_id], latest.get(person.public_id))
     if len(found) == MOST or len(studies) == COUNTED:
         st.caption(
             f"At most {MOST} patients, the newest, counted over the newest {COUNTED} studies. Search by name or number "
@@ -45,16 +45,10 @@ def page() -> None:
         )
 
 
-def whose(study: StudySummary) -> tuple[str, str | None]:
-    return study.patient_name, study.patient_identifier
-
-
 def line(person: PatientPublic, number: int, latest: StudySummary | None) -> None:
     with st.container(key=f"row_patient_{person.public_id.hex}"):
         name, identifier, born, sex, studies, last = st.columns(WIDTHS, vertical_alignment="center")
-        name.page_link(
-            "pages/history.py", label=plain(person.name), query_params={"patient": person.identifier or person.name}
-        )
+        name.page_link("pages/history.py", label=plain(person.name), query_params={"person": str(person.public_id)})
         identifier.markdown(plain(person.identifier or DASH))
         born.markdown(day(person.birth_date))
         sex.markdown(person.sex.value)

@@ -28,14 +28,18 @@ WEEK = timedelta(days=7)
 class StudyFilters:
     """What a study must be like; empty fields ask for nothing.
 
-    ``patient`` is words of the identifier or name, ``first`` and ``last`` are study dates, both included. ``verdict``
-    REFUSED asks for studies without an answer.
+    ``patient`` is words of the identifier or name, ``patient_public_id`` one patient, whoever else has that name;
+    ``first`` and ``last`` are study dates, both included, and ``this_week`` asks for what was saved in the last seven
+    days. ``verdict`` REFUSED asks for studies without an answer, ``positive`` for a class that its task calls positive.
     """
 
     patient: str = ""
+    patient_public_id: uuid.UUID | None = None
     first: date | None = None
     last: date | None = None
+    this_week: bool = False
     label: str | None = None
+    positive: bool = False
     verdict: Verdict | None = None
     task: str | None = None
 
@@ -55,6 +59,7 @@ class StudySummary:
     public_id: uuid.UUID
     created: datetime
     reader: str
+    patient_public_id: uuid.UUID
     patient_name: str
     patient_identifier: str | None
     task: str
@@ -123,7 +128,7 @@ def find_studies(
 def counts(store: Store, actor: Actor) -> Counts:
     """The numbers of the home page. Raises NotAllowed."""
     require(actor, Action.STUDY_COUNT)
-    recent = col(Study.created) >= now() - WEEK
+    recent = _recent()
     answered = col(PredictionRow.verdict) == Verdict.ANSWERED
     query = (
         select_numbers(
@@ -147,6 +152,11 @@ def _number(condition: ColumnElement[bool]) -> Any:
     return func.sum(case((condition, 1), else_=0))
 
 
+def _recent() -> ColumnElement[bool]:
+    """A condition on Study: it was saved in the last seven days."""
+    return col(Study.created) >= now() - WEEK
+
+
 def _positive() -> ColumnElement[bool]:
     """A condition on PredictionRow: the label is one that its task calls positive."""
     return or_(
@@ -166,6 +176,12 @@ def _conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
     words = contains_words(filters.patient)
     if words:
         asked.append(col(Study.patient_id).in_(select(Patient.id).where(*words)))
+    if filters.patient_public_id is not None:
+        asked.append(
+            col(Study.patient_id).in_(select(Patient.id).where(Patient.public_id == filters.patient_public_id))
+        )
+    if filters.this_week:
+        asked.append(_recent())
     if filters.first is not None:
         asked.append(col(Study.study_date) >= filters.first)
     if filters.last is not None:
@@ -175,6 +191,8 @@ def _conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
     answer = select(PredictionRow.id).where(PredictionRow.study_id == Study.id)
     if filters.label is not None:
         asked.append(answer.where(PredictionRow.label == filters.label).exists())
+    if filters.positive:
+        asked.append(answer.where(_positive()).exists())
     if filters.verdict is Verdict.REFUSED:
         asked.append(~answer.exists())
     elif filters.verdict is not None:
@@ -187,6 +205,7 @@ def _summary(study: Study, patient: Patient, reader: str, answer: PredictionRow 
         public_id=study.public_id,
         created=study.created,
         reader=reader,
+        patient_public_id=patient.public_id,
         patient_name=patient.name,
         patient_identifier=patient.identifier,
         task=study.task,

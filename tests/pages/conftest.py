@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from streamlit.runtime.pages_manager import PagesManager
@@ -111,3 +112,17 @@ def text(app: AppTest) -> str:
         app.success,
     )
     return "\n".join(str(element.value) for elements in kinds for element in elements)
+
+
+def address(link) -> dict[str, str]:
+    """The query that a link leads to, by name."""
+    return {name: values[0] for name, values in parse_qs(link.proto.query_string).items()}
+
+
+def follow(app: AppTest, link) -> None:
+    """Open what a link of the page leads to, as a click on it does."""
+    app.query_params.clear()
+    app.query_params.update(address(link))
+    app.switch_page(f"pages/{link.proto.page}.py").run()
+    assert not app.exception
+    assert not app.error

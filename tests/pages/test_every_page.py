@@ -25,7 +25,7 @@ QUESTIONS = {
         Role.ADMIN: "Is everything running?",
     },
 }
-# Drawn only with a study's address; test_study.py opens it.
+# Drawn only with a study's address; test_study.py opens it in each of these roles.
 BY_ADDRESS = {"study": {Role.DOCTOR, Role.PATIENT}}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -12,21 +13,22 @@ from services.inference.prediction import Verdict
 from services.records.history import StudyFilters, find_studies
 from services.records.tables import PatientCreate, Role
 from services.workflow import Details, Upload
-from tests.pages.conftest import text
+from tests.pages.conftest import follow, text
 
 MANY = 23
 
 
 @pytest.fixture(scope="module")
 def studies(room):
-    """More studies than fit on a page, by one doctor, of patients of two names."""
+    """More studies than fit on a page, by one doctor, of patients of two names; the first is as old as can be."""
     doctor = room.actor(Role.DOCTOR)
     uploads = [Upload(as_png(key), f"{key}.png") for key in ("axial_t1c_meningioma", "axial_t2_healthy")]
     analyses = [room.bench.analyse(doctor, upload, task_key=acting.TASK) for upload in uploads]
     for number in range(MANY):
         name = "Zebulon Quine" if number % 2 else "Yolanda Quine"
         patient = PatientCreate(name=name, identifier=f"Q-{number:03d}")
-        room.bench.save(doctor, analyses[number % 2], Details(patient, date(2024, 1, 1) + timedelta(days=number)))
+        taken = date(2024, 1, 1) + timedelta(days=number) if number else date(1900, 1, 1)
+        room.bench.save(doctor, analyses[number % 2], Details(patient, taken))
     return analyses
 
 
@@ -80,6 +82,56 @@ def test_the_address_sets_the_filter(sign_in, room, studies):
     assert not app.exception
     assert app.text_input(key="history_patient").value == "quine"
     assert "No study fits these filters" in text(app)
+
+
+def test_a_link_opens_the_first_page_wherever_the_history_was_left(history):
+    history.button(key="older").click().run()
+    history.switch_page("pages/patients.py").run()
+    history.text_input(key="patients_search").set_value("Q-022").run()
+    follow(history, next(link for link in history.page_link if link.proto.label == "Yolanda Quine"))
+    assert [name.split()[0] for name in names(history)] == ["Yolanda"]
+    assert "1 to 1, newest first" in text(history)
+
+
+@pytest.mark.parametrize("filters", [{}, {"patient": "quine"}])
+def test_the_history_entered_anew_begins_with_the_newest(sign_in, studies, filters):
+    app = sign_in(Role.DOCTOR)
+    for _ in range(2):
+        app.query_params.update(filters)
+        app.switch_page("pages/history.py").run()
+        assert "1 to 20, newest first" in text(app)
+        app.button(key="older").click().run()
+        assert re.search(r"\b21 to \d\d, newest first", text(app))
+        app.switch_page("pages/home.py").run()
+
+
+def test_the_address_on_the_same_page_begins_with_the_newest(history):
+    history.button(key="older").click().run()
+    history.query_params["patient"] = "quine"
+    history.run()
+    assert "1 to 20, newest first" in text(history)
+
+
+def test_an_address_that_names_no_choice_is_passed_over(sign_in, studies):
+    app = sign_in(Role.DOCTOR)
+    app.query_params.update({"label": "none such", "verdict": "perhaps", "saved": "ever", "person": "nobody"})
+    app.switch_page("pages/history.py").run()
+    assert not app.exception
+    assert not app.error
+    assert "1 to 20, newest first" in text(app)
+
+
+def test_dates_as_old_as_the_form_takes_them_can_be_asked_for(sign_in, studies):
+    app = sign_in(Role.DOCTOR)
+    app.switch_page("pages/history.py").run()
+    today = date.today()  # noqa: DTZ011 - the study's day is the local one
+    for key in ("history_first", "history_last"):
+        field = app.date_input(key=key)
+        assert field.min == date(1900, 1, 1)
+        assert today - timedelta(days=1) <= field.max <= today
+    app.date_input(key="history_last").set_value(date(1950, 1, 1)).run()
+    assert [name.split()[-1] for name in names(app)] == ["Q\\-000"]
+    assert "1 to 1, newest first" in text(app)
 
 
 def test_patients_are_listed_with_their_counts(sign_in, studies):

@@ -63,12 +63,42 @@ def four(store, doctor, make_study, answer):
         ({"verdict": Verdict.REFUSED}, [REFUSED]),
         ({"task": "brain_tumor_type", "patient": "anna", "verdict": Verdict.REFUSED}, [REFUSED]),
         ({"task": "breast_cancer"}, []),
+        ({"positive": True}, [UNSURE, GLIOMA]),
+        ({"positive": True, "verdict": Verdict.ANSWERED}, [GLIOMA]),
+        ({"this_week": True}, [REFUSED, UNSURE]),
+        ({"this_week": True, "verdict": Verdict.UNCERTAIN}, [UNSURE]),
+        ({"this_week": True, "verdict": Verdict.ANSWERED}, []),
     ],
 )
 def test_filters(store, doctor, four, filters, expected):
     page = find_studies(store, doctor, StudyFilters(**filters))
     assert [four[study.public_id] for study in page.studies] == expected
     assert page.after is None
+
+
+def test_patients_of_one_name_are_told_apart(store, doctor, actors, make_study):
+    one, other, colleagues = (
+        save_study(store, who, make_study(name="Anna Smith")) for who in (doctor, doctor, actors["colleague"])
+    )
+    everybody = {study.public_id: study.patient_public_id for study in find_studies(store, doctor).studies}
+    assert everybody == {view.public_id: view.patient.public_id for view in (one, other)}
+    for view, there in ((one, 1), (other, 1), (colleagues, 0)):
+        found = find_studies(store, doctor, StudyFilters(patient_public_id=view.patient.public_id)).studies
+        assert [study.public_id for study in found] == [view.public_id] * there
+
+
+def test_the_numbers_of_the_home_page_are_those_of_their_lists(store, doctor, four, actors, make_study):
+    save_study(store, actors["colleague"], make_study(refused=True))
+    numbers = counts(store, doctor)
+    lists = {
+        "uncertain_this_week": StudyFilters(verdict=Verdict.UNCERTAIN, this_week=True),
+        "refused_this_week": StudyFilters(verdict=Verdict.REFUSED, this_week=True),
+        "positive": StudyFilters(verdict=Verdict.ANSWERED, positive=True),
+        "studies_this_week": StudyFilters(this_week=True),
+        "studies": StudyFilters(),
+    }
+    for name, filters in lists.items():
+        assert getattr(numbers, name) == len(find_studies(store, doctor, filters).studies) > 0, name
 
 
 def test_a_line_says_what_was_found(store, doctor, four):
