@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, NoReturn, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,14 +15,17 @@ from services.records.demo import close_demo_accounts
 from services.records.people import create_admin
 from services.records.schema import migrate as migrate_database
 from services.records.schema import newest_revision
+from services.records.startup import check_revision
 from services.records.store import Store, open_store
 from services.records.upkeep import check as check_store
 from services.records.upkeep import sweep as sweep_store
 from services.settings import get_settings
 
 PASSWORD_VARIABLE = "FALX_ADMIN_PASSWORD"
-T = TypeVar("T")
-commands = typer.Typer(help="Set up and look after Falx's database and file store.", no_args_is_help=True)
+# A pretty trace would show the variables, and so the database's password.
+commands = typer.Typer(
+    help="Set up and look after Falx's database and file store.", no_args_is_help=True, pretty_exceptions_enable=False
+)
 
 
 @commands.command()
@@ -37,19 +41,21 @@ def admin(
     full_name: Annotated[str, typer.Option(help="Name as it is shown.")] = "Administrator",
 ) -> None:
     """Make an administrator. The password is asked for, or read from standard input or FALX_ADMIN_PASSWORD."""
-    password = os.environ.get(PASSWORD_VARIABLE)
-    if password is None and sys.stdin.isatty():
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    elif password is None:
-        password = sys.stdin.readline().rstrip("\r\n")
-    made = _with_store(lambda store: create_admin(store, username, full_name, password))
+    with _migrated_store() as store:
+        password = os.environ.get(PASSWORD_VARIABLE)
+        if password is None and sys.stdin.isatty():
+            password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        elif password is None:
+            password = sys.stdin.readline().rstrip("\r\n")
+        made = create_admin(store, username, full_name, password)
     typer.echo(f"The administrator {made.username} can sign in now.")
 
 
 @commands.command()
 def check() -> None:
     """Report files that are missing, damaged or without a row; the exit code is 1 where there are any."""
-    health = _with_store(check_store)
+    with open_store(get_settings()) as store:
+        health = check_store(store)
     if health.revision != health.newest:
         typer.echo(
             f"The database stands at revision {health.revision or 'none'}, not {health.newest}: run migrate first."
@@ -68,18 +74,22 @@ def check() -> None:
 @commands.command()
 def sweep() -> None:
     """Delete files that no row names, left behind by interrupted writes."""
-    typer.echo(f"{_with_store(sweep_store)} files deleted.")
+    with _migrated_store() as store:
+        typer.echo(f"{sweep_store(store)} files deleted.")
 
 
 @commands.command("close-demo-accounts")
 def close_demo() -> None:
     """Deactivate the demo accounts, for a database that leaves demo mode."""
-    typer.echo(f"{_with_store(close_demo_accounts)} demo accounts closed.")
+    with _migrated_store() as store:
+        typer.echo(f"{close_demo_accounts(store)} demo accounts closed.")
 
 
-def _with_store(work: Callable[[Store], T]) -> T:
+@contextmanager
+def _migrated_store() -> Iterator[Store]:
     with open_store(get_settings()) as store:
-        return work(store)
+        check_revision(store)
+        yield store
 
 
 def main() -> NoReturn:

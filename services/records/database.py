@@ -53,7 +53,8 @@ def make_engine(address: str, *, for_migrations: bool = False) -> Engine:
     """
     try:
         url = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
+        # ValueError is SQLAlchemy's for a port that is no number, and quotes what stands there: often the password.
         raise SettingsError(
             "DATABASE_URL is no database address; write it like mysql+pymysql://USER:PASSWORD@HOST/NAME, or leave it "
             "empty for SQLite."
@@ -62,7 +63,7 @@ def make_engine(address: str, *, for_migrations: bool = False) -> Engine:
     common: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True, "pool_timeout": SECONDS_TO_WAIT}
     if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database not in (None, "", ":memory:") and not url.query:
         return _sqlite(url, common, foreign_keys=not for_migrations)
-    if url.drivername == "mysql+pymysql" and url.database:
+    if url.drivername == "mysql+pymysql" and url.database and (url.port is None or 0 < url.port < 2**16):
         return create_engine(
             url.update_query_dict({"charset": "utf8mb4"}),
             # Repeatable read would take gap locks, on which writers of different studies deadlock.
@@ -79,7 +80,8 @@ def make_engine(address: str, *, for_migrations: bool = False) -> Engine:
             **common,
         )
     raise SettingsError(
-        "DATABASE_URL must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME, with a file or a name."
+        "DATABASE_URL must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME, with a file or a name; a port "
+        "after HOST is 1 to 65535."
     )
 
 

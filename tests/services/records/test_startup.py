@@ -104,8 +104,10 @@ def test_commands_from_nothing_to_an_administrator(tmp_path, empty_database):
         return command(tmp_path, *words, DATABASE_URL=empty_database, **more)
 
     assert run("check")[0] == 1
-    code, _, wrong = run("create-admin", "--username", "chief", TYPED="a long enough one\n")
-    assert (code, "cannot be used" in wrong) == (2, True)
+    for words in (("create-admin", "--username", "chief"), ("sweep",), ("close-demo-accounts",)):
+        code, said, wrong = run(*words, TYPED="a long enough one\n")
+        assert (code, said) == (2, "")
+        assert "Run “python -m services.records migrate”." in wrong
     assert run("migrate")[:2] == (0, "The database stands at revision 0001.\n")
     assert run("check")[:2] == (0, "0 files named, 0 missing or damaged, 0 without a row.\n")
     for typed, variable in (("", None), ("a long enough one", "short")):
@@ -119,8 +121,18 @@ def test_commands_from_nothing_to_an_administrator(tmp_path, empty_database):
         assert {authenticate(store, name, "a long enough one").role.value for name in ("chief", "second")} == {"admin"}
 
 
-def test_a_command_with_unusable_settings_is_one_sentence(tmp_path):
-    code, said, wrong = command(tmp_path, "migrate", DATABASE_URL="oracle://u:hunter2@h/n")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "oracle://u:hunter2@h/n",
+        "mysql+pymysql://db:hunter2/falx",
+        "mysql+pymysql://u:hunter2@h:hunter2/falx",
+        "mysql+pymysql://u:hunter2@h:70000/falx",
+    ],
+)
+def test_a_command_with_unusable_settings_is_one_sentence(tmp_path, address):
+    code, said, wrong = command(tmp_path, "migrate", DATABASE_URL=address)
     assert (code, said) == (2, "")
+    assert "mysql+pymysql://USER:PASSWORD@HOST/NAME" in wrong
     assert wrong.count("\n") == 1
     assert "hunter2" not in wrong
