@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -114,11 +115,53 @@ def _answer(prediction: Prediction, task: Task) -> Row:
 def score(
     engine: Engine, files: list[Path], task: Task, network: str | None, jobs: int, limits: Limits
 ) -> Iterator[Row]:
-    """Rows of all files in their order, ``jobs`` files at a time."""
+    """Rows of all files in their order, ``jobs`` files at a time; raises InferenceError before the first."""
+    engine.warm_up(task, network)
     with ThreadPoolExecutor(jobs) as pool:
         done = pool.map(lambda path: list(rows_of(engine, path, task, network, limits)), files)
         for rows in tqdm(done, total=len(files), unit="file", desc=task.title):
             yield from rows
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FalxError(f"{out} cannot be written: {error.strerror}. Name another file with --out.") from error
+
+
+def write_table(out: Path, heads: list[str], rows: Iterable[Row]) -> Counter[str]:
+    """Write a CSV, which appears under its name when it is complete, and count its verdicts.
+
+    Raises FalxError before the first row is asked for where nothing can be written there, later where the disk fails;
+    what ``rows`` raises passes. A part of a table is deleted.
+    """
+    if _holds(lambda: out.exists() and not out.is_file()):
+        raise FalxError(f"{out} cannot be written: it is a folder or no plain file. Name a file with --out.")
+    partial = out.with_name(out.name + ".partial")
+    verdicts: Counter[str] = Counter()
+    with _writing(out):
+        # A file's name may hold bytes that are no text.
+        target = partial.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+    try:
+        writer = csv.DictWriter(target, heads)
+        with _writing(out):
+            writer.writeheader()
+        for row in rows:
+            with _writing(out):
+                writer.writerow(row)
+            verdicts[row["verdict"]] += 1
+        with _writing(out):
+            target.close()
+            partial.replace(out)
+    finally:
+        # After a full disk the file's end cannot be written at all.
+        with suppress(OSError):
+            target.close()
+        with suppress(OSError):
+            partial.unlink()
+    return verdicts
 
 
 def main(
@@ -133,28 +176,19 @@ def main(
         chosen, settings = get_task(task), get_settings()
         limits, files = limits_of(settings), files_below(paths)
         engine = Engine(ModelRepository(settings.models_dir))
-        partial = out.with_name(out.name + ".partial")
-        verdicts: Counter[str] = Counter()
-        # A file's name may hold bytes that are no text.
-        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as target:
-            engine.warm_up(chosen, model or None)
-            writer = csv.DictWriter(target, columns(chosen))
-            writer.writeheader()
-            for row in score(engine, files, chosen, model or None, jobs, limits):
-                writer.writerow(row)
-                verdicts[row["verdict"]] += 1
-        partial.replace(out)
-    except OSError as error:
-        typer.echo(f"{out} cannot be written: {error.strerror}. Name another file with --out.", err=True)
-        raise typer.Exit(2) from error
+        rows = score(engine, files, chosen, model or None, jobs, limits)
+        verdicts = write_table(out, columns(chosen), rows)
     except FalxError as error:
-        # Raised before the first row; what is wrong with a file is in its row.
-        out.with_name(out.name + ".partial").unlink(missing_ok=True)
+        # Of the whole command; what is wrong with one file is in its row.
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in (*Verdict, FAILED))
     typer.echo(f"{out}: {verdicts.total()} rows, {counts}.")
 
 
+# A pretty trace would show the variables, and so the settings.
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(main)
+
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -60,12 +60,21 @@ class ModelRepository:
         self.root = root
 
     def live(self) -> dict[str, Serving]:
-        """What serves, by task; read again only when live.json was replaced."""
+        """What serves, by task; read again only when live.json was replaced.
+
+        Raises InferenceError where the repository is no folder that can be entered, ModelMismatch where live.json does
+        not read.
+        """
         path = self.root / LIVE
         try:
             found = path.stat()
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise InferenceError(
+                f"The model repository “{self.root.name}” cannot be read ({error.strerror}). Name its folder with "
+                "MODELS_DIR, or --models in training."
+            ) from error
         # Two replacements may fall into one tick of the file system's clock.
         return _read_live(path, (found.st_mtime_ns, found.st_ino, found.st_size))
 
