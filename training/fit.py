@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from services.inference.networks import build, get_network, load_starting_weights
+from services.inference.networks import build, get_network, load_file, load_starting_weights
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
 from training.corpus import (
@@ -36,10 +36,10 @@ HEAD_EPOCH = 100_000  # far from the passes of the main phase, so that its draws
 def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path | None = None) -> Path:
     """Train as ``settings`` say inside the folder ``run`` and return the file of the best averaged weights.
 
-    With ``resume`` a run that was cut goes on after its last whole pass, with the optimiser's state.
+    With ``resume`` a run that was cut goes on after its last whole pass, with the optimiser's state. Raises
+    ModelNotFound or ModelDamaged where the weights to begin with do not load, before any image is prepared
+    and anything is written.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    (run / SETTINGS).write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if settings.mixed_precision else "float32")
     task = get_task(settings.task)
@@ -49,6 +49,13 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
     with _all_devices():
         model = build(settings.network, len(task.classes), size=task.preparation.size, dropout=settings.dropout)
         learner = with_outline(model, settings.network)
+        goes_on = resume and (run / HEAD).exists()
+        if goes_on:
+            load_file(learner, settings.network, run / HEAD)
+        else:
+            _start(model, settings)
+        run.mkdir(parents=True, exist_ok=True)
+        (run / SETTINGS).write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
         draws = Draws(
             images=load_images(train, task, cache),
             labels=allowed_classes(train, task),
@@ -62,10 +69,7 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
             augmentation=settings.augmentation,
             mixup=settings.mixup,
         )
-        if resume and (run / HEAD).exists():
-            learner.load_weights(run / HEAD)
-        else:
-            _start(model, settings)
+        if not goes_on:
             _fit_heads(learner, settings, draws)
             learner.save_weights(run / HEAD)
         images = as_input(load_images(val, task, cache))
@@ -94,7 +98,7 @@ def with_outline(model: keras.Model, network: str) -> keras.Model:
 def _start(model: keras.Model, settings: RunSettings) -> None:
     earlier = Path(settings.weights)
     if earlier.is_dir():
-        model.load_weights(earlier / BEST)
+        load_file(model, settings.network, earlier / BEST)
     else:
         load_starting_weights(model, settings.network, settings.weights)
 

@@ -100,8 +100,17 @@ def check_start(settings: RunSettings) -> None:
     task = get_task(settings.task)
     get_network(settings.network)
     weights = Path(settings.weights)
-    if weights.is_dir() and not (weights / BEST).exists():
-        raise RunError(f"{weights} holds no {BEST}; name the folder of a run whose training is over with --weights.")
+    if weights.is_dir():
+        if not (weights / BEST).exists():
+            raise RunError(
+                f"{weights} holds no {BEST}; name the folder of a run whose training is over with --weights."
+            )
+        earlier = read_settings(weights)
+        if (earlier.task, earlier.network) != (settings.task, settings.network):
+            raise RunError(
+                f"The run in {weights} trained {earlier.network} for {earlier.task}, which {settings.network} for "
+                f"{settings.task} cannot go on from; name another with --weights."
+            )
     if settings.weights not in ("imagenet", "none") and not weights.exists():
         raise ModelNotFound(f"The starting weights {weights} are not there. Give a file, “imagenet” or “none”.")
     folders = [Path(folder) for folder in settings.data]
