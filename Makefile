@@ -20,17 +20,23 @@ TASK ?= brain_tumor_type
 MODEL ?= efficientnet
 DATA ?= ../shared/data/brain_mri ../shared/data/brain_presence
 WEIGHTS ?= imagenet
+# `make app` is the demo unless DEMO=0 says otherwise.
+DEMO ?= 1
 
 .PHONY: help app test lint bench screens train docs gpu lock venv-app venv-training venv-test clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1\t\2/' | expand -t 18
 
-app: venv-app ## install what is missing, migrate, start the demo on http://localhost:8501 (PORT=… for another)
-	@DEMO=1 $(BIN)/python -m services.records migrate
-	@DEMO=1 $(BIN)/python -m tools.demo_data || true
+app: venv-app ## install what is missing, migrate, start the demo on http://localhost:8501 (PORT=… for another, DEMO=0 for no demo)
+	@DEMO=$(DEMO) $(BIN)/python -m services.records migrate
+ifneq ($(filter 1 true yes on,$(DEMO)),)
+	@DEMO=$(DEMO) $(BIN)/python -m tools.demo_data || true
 	@echo "falx: http://localhost:$(PORT) (demo accounts are named on the sign-in page; Ctrl+C stops)"
-	@DEMO=1 exec $(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.headless true
+else
+	@echo "falx: http://localhost:$(PORT) (Ctrl+C stops)"
+endif
+	@DEMO=$(DEMO) exec $(BIN)/python -m streamlit run app.py --server.port $(PORT) --server.headless true
 
 test: venv-test ## install what the tests need, then ruff, mypy and pytest (ARGS="-k name" to choose)
 	@$(PYTHON) tools/system_packages.py

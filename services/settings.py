@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
+# The server's own limit, server.maxUploadSize of .streamlit/config.toml; a test holds the two together.
+LARGEST_UPLOAD_MB = 100
 UNSAFE_SECRETS = {"changeme", "change-me", "secret", "password", "falx", "default", "admin"}
 
 
@@ -29,9 +31,23 @@ class Settings(BaseSettings):
         None, description="Signs the sign-in cookie; at least 32 characters. Empty: made once and kept in var_dir."
     )
     cookie_days: float = Field(1.0, gt=0, le=30, description="Days until a sign-in must be repeated.")
-    max_upload_mb: int = Field(100, ge=1, le=2000, description="Largest file that is decoded, in megabytes.")
-    max_megapixels: float = Field(64.0, gt=0, description="Largest frame that is decoded, in millions of pixels.")
+    max_upload_mb: int = Field(
+        LARGEST_UPLOAD_MB,
+        ge=1,
+        description=f"Largest file that is decoded, in megabytes; {LARGEST_UPLOAD_MB} at most, which the server takes.",
+    )
+    max_megapixels: float = Field(32.0, gt=0, description="Largest frame that is decoded, in millions of pixels.")
     max_frames: int = Field(2000, ge=1, description="Most frames in one file.")
+
+    @field_validator("max_upload_mb")
+    @classmethod
+    def _fits_the_server(cls, megabytes: int) -> int:
+        if megabytes > LARGEST_UPLOAD_MB:
+            raise ValueError(
+                f"MAX_UPLOAD_MB may be {LARGEST_UPLOAD_MB} at most, because the server refuses a larger upload "
+                "(maxUploadSize in .streamlit/config.toml)."
+            )
+        return megabytes
 
     @model_validator(mode="after")
     def _no_default_secrets(self) -> Settings:

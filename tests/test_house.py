@@ -8,12 +8,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from services.errors import SettingsError
-from services.settings import Settings, get_settings
+from services.settings import LARGEST_UPLOAD_MB, Settings, get_settings
 from tools import environment, figures, reference
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,9 +151,47 @@ def test_a_default_secret_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPat
     get_settings.cache_clear()
 
 
+def test_no_upload_is_promised_that_the_server_refuses(monkeypatch: pytest.MonkeyPatch):
+    server = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["server"]
+    assert server["maxUploadSize"] == LARGEST_UPLOAD_MB
+    assert Settings(max_upload_mb=LARGEST_UPLOAD_MB).max_upload_mb == LARGEST_UPLOAD_MB
+    monkeypatch.setenv("MAX_UPLOAD_MB", str(LARGEST_UPLOAD_MB + 1))
+    get_settings.cache_clear()
+    with pytest.raises(SettingsError, match=f"MAX_UPLOAD_MB may be {LARGEST_UPLOAD_MB} at most, because the server"):
+        get_settings()
+    get_settings.cache_clear()
+
+
+@pytest.mark.parametrize("name", sorted(reference.COMMANDS))
+def test_no_command_prints_its_variables_in_a_trace(name: str):
+    """A trace made pretty shows every variable on the way, a database's password among them."""
+    module, attribute = reference.COMMANDS[name]
+    assert getattr(importlib.import_module(module), attribute).pretty_exceptions_enable is False
+
+
+@pytest.mark.parametrize(("given", "demo"), [({}, "1"), ({"DEMO": "1"}, "1"), ({"DEMO": "0"}, "0")])
+def test_make_app_is_the_demo_unless_told_otherwise(tmp_path: Path, given: dict[str, str], demo: str):
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "environment.py").write_text("", encoding="utf-8")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "started $DEMO $2"\n', encoding="utf-8")
+    python.chmod(0o755)
+    clean = {key: value for key, value in os.environ.items() if key != "DEMO" and not key.startswith("MAKE")}
+    command = ["make", "-s", "app", f"PYTHON={sys.executable}"]
+    answer = subprocess.run(command, cwd=tmp_path, env=clean | given, capture_output=True, text=True, check=True)
+    started = re.findall(r"^started (.*)$", answer.stdout, re.M)
+    fills = [f"{demo} tools.demo_data"] if demo == "1" else []
+    assert started == [f"{demo} services.records", *fills, f"{demo} streamlit"]
+    assert ("demo" in answer.stdout) == (demo == "1")
+
+
 def test_the_readme_names_the_two_commands_and_every_page_of_docs():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for needed in ("make app", "make test", "http://localhost:8501", "not a medical device", "figures:start"):
+    words = ("make app", "make test", "http://localhost:8501", "not a medical device", "figures:start")
+    outside = ("services.records migrate", "services.records create-admin", "DEMO=0 make app")
+    for needed in (*words, *outside):
         assert needed in readme, needed
     missing = [p.name for p in sorted((ROOT / "docs").glob("*.md")) if f"docs/{p.name}" not in readme]
     assert missing == []

@@ -19,10 +19,10 @@ from tools import figures
 
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
-# ``python -m`` name → where its typer application, or its only command, is.
+# ``python -m`` name → where its typer application is.
 COMMANDS = {
     "services.records": ("services.records.__main__", "commands"),
-    "services.batch": ("services.batch", "main"),
+    "services.batch": ("services.batch", "app"),
     "training": ("training.__main__", "app"),
 }
 
@@ -59,7 +59,7 @@ def settings_page() -> str:
             *rows,
             "",
             "A path without a leading slash is relative to the folder that Falx is started in, which is its own.",
-            "`make app` sets `DEMO=1`; leave it out anywhere that real people sign in.",
+            "`make app` sets `DEMO=1`; anywhere that real people sign in the command is `DEMO=0 make app`.",
             "",
         ]
     )
@@ -81,21 +81,12 @@ def commands_page() -> str:
         "",
     ]
     for name, (module, attribute) in COMMANDS.items():
-        group = typer.main.get_command(_application(getattr(importlib.import_module(module), attribute)))
+        group = typer.main.get_command(getattr(importlib.import_module(module), attribute))
         commands: dict[str, Any] = dict(getattr(group, "commands", {})) or {"": group}
         lines += [f"## python -m {name}", "", _sentence(group.help), ""]
         for key, command in commands.items():
             lines += _command(f"python -m {name} {key}".strip(), command, repeat=bool(key))
     return "\n".join(lines)
-
-
-def _application(found: Any) -> typer.Typer:
-    """A typer application as it is; a plain command as typer.run would wrap it."""
-    if isinstance(found, typer.Typer):
-        return found
-    application = typer.Typer(add_completion=False)
-    application.command()(found)
-    return application
 
 
 def make_targets() -> dict[str, str]:
