@@ -24,9 +24,9 @@ from services.workflow import Details, Upload, Workbench
 
 # Sample, its seed (another head than the upload page's sample), as DICOM or PNG, the patient, days ago.
 STUDIES = (
-    ("axial_t1c_meningioma", 11, "dicom", ("Agnieszka Żółkiewska", date(1961, 4, 3), Sex.FEMALE), 12),
+    ("coronal_t1c_meningioma", 12, "dicom", ("Agnieszka Żółkiewska", date(1961, 4, 3), Sex.FEMALE), 12),
     ("axial_t2_healthy", 12, "png", ("Tomás Ó Súilleabháin", date(1990, 9, 17), Sex.MALE), 9),
-    ("coronal_t1c_pituitary", 13, "dicom", ("Ελένη Παπαδοπούλου", date(1978, 1, 30), Sex.FEMALE), 7),
+    ("coronal_t1c_pituitary", 20, "dicom", ("Ελένη Παπαδοπούλου", date(1978, 1, 30), Sex.FEMALE), 7),
     ("axial_flair_glioma", 14, "dicom", ("Олександр Шевченко", date(1955, 11, 8), Sex.MALE), 4),
     ("sagittal_t1c_healthy", 15, "png", ("Zoë Brännström", date(2001, 6, 21), Sex.FEMALE), 2),
     ("axial_t1c_glioma", 16, "dicom", ("José Muñoz Ibáñez", date(1969, 2, 14), Sex.MALE), 1),
