@@ -133,8 +133,8 @@ def test_the_rule_for_rows_and_the_rule_for_lists_are_the_same(store, actors, ma
 
 
 # What the sign-in itself needs, and what only the command line calls.
-WITHOUT = {"authenticate", "actor_for_token", "close_session", "create_admin", "sweep", "check_startup", "check_revision",
-           "ensure_demo_accounts", "close_demo_accounts", "open_demo_accounts"}  # fmt: skip
+WITHOUT = {"authenticate", "actor_for_token", "close_session", "create_admin", "sweep", "check_startup",
+           "check_revision", "ensure_demo_accounts", "close_demo_accounts", "open_demo_accounts"}  # fmt: skip
 
 
 def service_functions():
