@@ -78,17 +78,21 @@ class Engine:
 
     def predict(self, prepared: Prepared, task: Task, network: str | None = None) -> Prediction:
         """The calibrated answer alone."""
-        model, started = self.loaded(task, network), time.perf_counter()
+        model = self.loaded(task, network)
         with model.turn():
+            started = time.perf_counter()
             logits, _ = model.explanation(prepared.pixels, -1)
-        return _prediction(model.card, logits, started)
+            took = time.perf_counter() - started
+        return _prediction(model.card, logits, took)
 
     def answer(self, prepared: Prepared, task: Task, network: str | None = None) -> tuple[Prediction, HeatMap]:
         """The calibrated answer and the heat map of its class, in one compiled call."""
-        model, started = self.loaded(task, network), time.perf_counter()
+        model = self.loaded(task, network)
         with model.turn():
+            started = time.perf_counter()
             logits, coarse = model.explanation(prepared.pixels, -1)
-        prediction = _prediction(model.card, logits, started)
+            took = time.perf_counter() - started
+        prediction = _prediction(model.card, logits, took)
         return prediction, _heat_map(coarse, prepared, model.card, prediction.label)
 
     def heat_for(self, prepared: Prepared, task: Task, label: str, network: str | None = None) -> HeatMap:
@@ -227,7 +231,7 @@ def _self_test(model: LoadedModel, repository: ModelRepository) -> None:
             )
 
 
-def _prediction(card: Card, logits: NDArray[np.float32], started: float) -> Prediction:
+def _prediction(card: Card, logits: NDArray[np.float32], seconds: float) -> Prediction:
     shares = probabilities(logits, card.temperature)
     best = int(np.argmax(shares))
     confidence = float(shares[best])
@@ -239,7 +243,7 @@ def _prediction(card: Card, logits: NDArray[np.float32], started: float) -> Pred
         confidence=confidence,
         threshold=card.threshold,
         verdict=Verdict.ANSWERED if confidence >= card.threshold else Verdict.UNCERTAIN,
-        milliseconds=(time.perf_counter() - started) * 1000,
+        milliseconds=seconds * 1000,
     )
 
 

@@ -34,7 +34,7 @@ class Prediction:
 
     ``probabilities`` follow ``classes`` (keys of the task, in its order), lie in 0..1 and sum to 1.
     ``label`` is the most probable class and ``confidence`` its probability; ``threshold`` is the confidence below which
-    the verdict is UNCERTAIN. ``milliseconds`` is what preparation and model took together.
+    the verdict is UNCERTAIN. ``milliseconds`` is what the model took, without the wait for its turn.
     """
 
     model: ModelRef
