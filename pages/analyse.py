@@ -54,7 +54,7 @@ def look(upload: Upload, digest: str) -> Analysis:
     # The decoder's own choice and the slider's first value are the same frame, and one analysis.
     chosen, (first, _) = st.session_state.get(f"frame_{intake.key()}"), frames()
     shown = None if chosen is None or chosen == first else int(chosen) - 1
-    reason = st.session_state.get(overruled(shown), "")
+    reason = st.session_state.get(overruled(chosen or first), "")
     loading = acting.start_warm_up().is_alive()
     said = "Loading the model, once after each start of Falx" if loading else "Looking at the slice"
     actor = acting.person()
@@ -77,9 +77,9 @@ def choose_frame() -> None:
         st.slider(f"Frame, of {many}", 1, many, first, key=f"frame_{intake.key()}")
 
 
-def overruled(shown: int | None) -> str:
-    """Where the reason is kept for which the check of this frame was overruled."""
-    return f"overruled_{intake.key()}_{shown}"
+def overruled(frame: int | None) -> str:
+    """Where the reason is kept for which the check of this frame, counted from 1, was overruled."""
+    return f"overruled_{intake.key()}_{frame}"
 
 
 def overrule(frame: int) -> None:
@@ -91,7 +91,7 @@ def overrule(frame: int) -> None:
         reason = st.text_input("Reason", max_chars=300, placeholder="Why this is a slice that the model can judge")
         if st.form_submit_button("Overrule the check"):
             if reason.strip():
-                st.session_state[overruled(None if frame + 1 == frames()[0] else frame)] = reason.strip()
+                st.session_state[overruled(frame)] = reason.strip()
                 st.rerun()
             st.warning("Give a reason; it is stored with the study.")
 
@@ -103,7 +103,7 @@ def act(analysis: Analysis) -> None:
         st.button("Save study", type="primary", icon=":material/save:", key="save", on_click=ask, args=("save",))
         st.button("Report", icon=":material/picture_as_pdf:", key="report", on_click=ask, args=("report",))
     if analysis.prediction is None:
-        overrule(analysis.slice.frame)
+        overrule(analysis.slice.frame + 1)
     if st.session_state.get(ASKING) == "save":
         save(analysis, key)
     elif st.session_state.get(ASKING) == "report":

@@ -71,6 +71,12 @@ def go(driver: WebDriver, url: str, page: str) -> None:
     settle(driver)
 
 
+def try_sample(driver: WebDriver, sample: str) -> None:
+    """One click on a sample of the upload page, and the answer."""
+    click(driver, f".st-key-try_sample_{sample} button")
+    read(driver, "What the model looked at")
+
+
 def upload(driver: WebDriver, file: Path) -> None:
     """Give a file to the upload zone."""
     settle(driver)

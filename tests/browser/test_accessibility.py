@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from services.imaging.phantom import as_png
-from tests.browser.hand import click, go, read, see, sign_in, upload
+from tests.browser.hand import click, go, read, see, sign_in, try_sample, upload
 from tools.demo_app import set_viewport
 from tools.screens import NAME_FIELD, prefer, settle
 
@@ -114,8 +114,7 @@ def nth_chart(number: int) -> Callable[[WebDriver], None]:
 def test_an_answer_its_dialog_and_the_stored_study_have_no_grave_fault(app, driver, scheme, tmp_path):
     sign_in(driver, app.url, "doctor")
     go(driver, app.url, "analyse")
-    click(driver, ".st-key-try_sample_axial_t1c_meningioma button")
-    read(driver, "What the model looked at")
+    try_sample(driver, "axial_t1c_meningioma")
     assert see(driver, ".st-key-viewer img").get_attribute("alt")
     assert see(driver, '[data-testid="stPlotlyChart"]').get_attribute("aria-label")
     assert faults(driver) == []
@@ -144,8 +143,7 @@ def test_on_a_phone_nothing_grave_is_added(app, driver):
     set_viewport(driver, 390, 844)
     go(driver, app.url, "analyse")
     assert faults(driver) == []
-    click(driver, ".st-key-try_sample_coronal_t1c_pituitary button")
-    read(driver, "What the model looked at")
+    try_sample(driver, "coronal_t1c_pituitary")
     assert faults(driver) == []
     click(driver, '[data-testid="stExpandSidebarButton"]')
     see(driver, '[data-testid="stSidebarNavLink"]')

@@ -47,6 +47,24 @@ class Keyboard:
         see(self.driver, NAME_FIELD)
         settle(self.driver)
 
+    def analyse(self, url: str, sample: str, key: str) -> None:
+        """Sign in as a doctor and try a sample; ``key`` presses the buttons that are no link and send no form."""
+        self.start(url)
+        self.reach(".st-key-role_doctor button")
+        self.press(key)
+        WebDriverWait(self.driver, PATIENCE).until(lambda d: typed_name(d) == "doctor")
+        self.reach('[class*="st-key-signin_password"] input')
+        self.reach('[data-testid="stFormSubmitButton"] button')
+        self.press(Keys.ENTER)
+        read(self.driver, "What needs me?")
+        self.reach('[data-testid="stTopNavLink"][href$="/analyse"]')
+        self.press(Keys.ENTER)
+        see(self.driver, f".st-key-try_sample_{sample} button")
+        self.reach(".st-key-zone button")
+        self.reach(f".st-key-try_sample_{sample} button")
+        self.press(key)
+        read(self.driver, "What the model looked at")
+
     def press(self, *keys: str) -> None:
         for key in keys:
             ActionChains(self.driver).send_keys(key).perform()
@@ -92,22 +110,7 @@ def told(driver: WebDriver, *, heat: bool, stage: str = "") -> None:
 
 def test_a_doctor_needs_no_mouse(app, driver):
     keys = Keyboard(driver)
-    keys.start(app.url)
-    keys.reach(".st-key-role_doctor button")
-    keys.press(Keys.SPACE)
-    WebDriverWait(driver, PATIENCE).until(lambda d: typed_name(d) == "doctor")
-    keys.reach('[class*="st-key-signin_password"] input')
-    keys.reach('[data-testid="stFormSubmitButton"] button')
-    keys.press(Keys.ENTER)
-    read(driver, "What needs me?")
-
-    keys.reach('[data-testid="stTopNavLink"][href$="/analyse"]')
-    keys.press(Keys.ENTER)
-    see(driver, ".st-key-try_sample_axial_t1c_meningioma button")
-    keys.reach(".st-key-zone button")
-    keys.reach(".st-key-try_sample_axial_t1c_meningioma button")
-    keys.press(Keys.SPACE)
-    read(driver, "What the model looked at")
+    keys.analyse(app.url, "axial_t1c_meningioma", Keys.SPACE)
     told(driver, heat=True)
 
     keys.reach('.st-key-controls [role="radio"]')
@@ -168,19 +171,7 @@ def test_a_control_without_a_ring_is_noticed(app, driver):
 
 def test_a_dialog_is_left_with_escape_and_gives_the_focus_back(app, driver):
     keys = Keyboard(driver)
-    keys.start(app.url)
-    keys.reach(".st-key-role_doctor button")
-    keys.press(Keys.ENTER)
-    WebDriverWait(driver, PATIENCE).until(lambda d: typed_name(d) == "doctor")
-    keys.reach('[data-testid="stFormSubmitButton"] button')
-    keys.press(Keys.ENTER)
-    read(driver, "What needs me?")
-    keys.reach('[data-testid="stTopNavLink"][href$="/analyse"]')
-    keys.press(Keys.ENTER)
-    see(driver, ".st-key-try_sample_axial_t2_healthy button")
-    keys.reach(".st-key-try_sample_axial_t2_healthy button")
-    keys.press(Keys.ENTER)
-    read(driver, "What the model looked at")
+    keys.analyse(app.url, "axial_t2_healthy", Keys.ENTER)
     keys.reach(".st-key-report button")
     keys.press(Keys.ENTER)
     see(driver, '[role="dialog"] input[aria-label="Name"]')

@@ -11,7 +11,20 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from services.imaging.phantom import as_png
-from tests.browser.hand import COOKIE, PATIENCE, click, downloaded, go, read, see, sign_in, traces, upload, write
+from tests.browser.hand import (
+    COOKIE,
+    PATIENCE,
+    click,
+    downloaded,
+    go,
+    read,
+    see,
+    sign_in,
+    traces,
+    try_sample,
+    upload,
+    write,
+)
 from tools.demo_app import set_viewport
 from tools.screens import NAME_FIELD, settle, typed_name
 
@@ -127,8 +140,7 @@ def test_no_page_scrolls_sideways_on_a_phone(app, driver):
         go(driver, app.url, page)
         assert driver.execute_script(SIDEWAYS) == [], page
     go(driver, app.url, "analyse")
-    click(driver, ".st-key-try_sample_axial_t1c_meningioma button")
-    read(driver, "What the model looked at")
+    try_sample(driver, "axial_t1c_meningioma")
     settle(driver)
     assert driver.execute_script(SIDEWAYS) == []
     picture, answer, controls = (
