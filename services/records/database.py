@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlmodel import Session, SQLModel
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from services.errors import InvalidRecord, RecordsError, SettingsError, Unavailable
 
@@ -110,7 +112,7 @@ def _sqlite(url: URL, common: dict[str, Any], *, foreign_keys: bool) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(cursor)
         # A study that was said to be stored survives a power cut.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.close()
@@ -123,6 +125,17 @@ def _sqlite(url: URL, common: dict[str, Any], *, foreign_keys: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _busy(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+
+
+# SQLite does not wait by itself where two connections turn the same new file to the write-ahead log: that might lock
+# each other out for good, so one is told at once that the file is busy.
+@retry(retry=retry_if_exception(_busy), wait=wait_random(0, 0.05), stop=stop_after_delay(SECONDS_TO_WAIT), reraise=True)
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlmodel import Session, select
 
 from services.errors import InvalidRecord
-from services.records.database import reading, write
+from services.records.database import make_engine, reading, write
 from services.records.history import counts, find_studies
 from services.records.studies import save_study
 from services.records.tables import AuditEvent, Patient, StudyFile
@@ -42,6 +43,23 @@ def test_a_database_locked_by_another_is_waited_for(store, doctor, make_study, a
         slow.result(60)
         saving.result(60)
     assert counts(store, doctor).studies == 1
+
+
+def test_a_new_file_that_another_process_holds_is_waited_for(tmp_path):
+    """SQLite does not wait by itself where a file is turned to the write-ahead log under another's lock."""
+    file = tmp_path / "falx.db"
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("SELECT * FROM sqlite_master").fetchall()
+    engine = make_engine(f"sqlite:///{file}")
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(engine.connect)
+        assert not wait([opening], 0.5).done, "It neither waited nor went on."
+        other.execute("ROLLBACK")
+        with opening.result(60) as connection:
+            assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+    other.close()
+    engine.dispose()
 
 
 @pytest.mark.parametrize("address", [pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True)
