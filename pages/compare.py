@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
 from pages.view import acting, charts, frame, rows
 from pages.view.words import interval, plain
-from services.inference.card import EVALUATION, Card
+from services.inference.card import Card
+from services.inference.figures import Evaluation
 from services.inference.prediction import ModelRef
 from services.records.rights import Action, require
 from services.tasks import get_task
 from services.tasks.task import Task
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def evaluation(path: str, stamp: int) -> dict[str, Any]:
-    """A version's evaluation.json; a version never changes, so its stamp is enough of a key."""
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - a string is what the cache can hash
-        found: dict[str, Any] = json.load(file)
-        return found
 
 
 def table(cards: list[Card]) -> None:
@@ -41,7 +32,7 @@ def table(cards: list[Card]) -> None:
     )  # fmt: skip
 
 
-def by_class(task: Task, card: Card, data: dict[str, Any]) -> None:
+def by_class(task: Task, card: Card, data: Evaluation) -> None:
     figures = card.test.classes
     infos = [info for info in task.classes if info.key in figures]
     rows_ = [
@@ -60,19 +51,19 @@ def by_class(task: Task, card: Card, data: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
-def confusion(task: Task, card: Card, data: dict[str, Any]) -> None:
+def confusion(task: Task, card: Card, data: Evaluation) -> None:
     rates = st.toggle("As shares of the true class", key="rates")
     charts.confusion(task, card.test, rates=rates, key="confusion")
 
 
-def reliability(task: Task, card: Card, data: dict[str, Any]) -> None:
+def reliability(task: Task, card: Card, data: Evaluation) -> None:
     st.markdown(
         f"Expected calibration error {interval(card.test.calibration_error)}. Points on the dotted line are "
         "confidences that mean what they say; below it the model is too sure. Lines are 95% intervals; larger points "
         "hold more images."
     )
-    charts.reliability(data["reliability"], key="reliability")
-    answered = data["uncertain"]
+    charts.reliability(data.reliability, key="reliability")
+    answered = data.uncertain
     st.caption(
         f"The model answers from a confidence of {100 * answered['threshold']:.3g}% on. On the test images it leaves "
         f"{100 * answered['share_uncertain']:.1f}% as uncertain, and {100 * answered['accuracy_of_answered']:.1f}% of "
@@ -80,7 +71,7 @@ def reliability(task: Task, card: Card, data: dict[str, Any]) -> None:
     )
 
 
-def by_source(task: Task, card: Card, data: dict[str, Any]) -> None:
+def by_source(task: Task, card: Card, data: Evaluation) -> None:
     if not card.breakdown:
         st.info("This version's card has no figures by source.")
         return
@@ -91,7 +82,7 @@ def by_source(task: Task, card: Card, data: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
-def presence(task: Task, card: Card, data: dict[str, Any]) -> None:
+def presence(task: Task, card: Card, data: Evaluation) -> None:
     st.markdown(
         "Tumour against none, on sources and sequences whose labels say no more than that. The area under the curve is "
         "the chance that a slice with a tumour gets a higher tumour score than one without."
@@ -114,11 +105,11 @@ def presence(task: Task, card: Card, data: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
-def roc(task: Task, card: Card, data: dict[str, Any]) -> None:
-    charts.roc(task, data["roc"], key="roc")
+def roc(task: Task, card: Card, data: Evaluation) -> None:
+    charts.roc(task, data.roc, key="roc")
 
 
-VIEWS: dict[str, Callable[[Task, Card, dict[str, Any]], None]] = {
+VIEWS: dict[str, Callable[[Task, Card, Evaluation], None]] = {
     "By class": by_class,
     "Confusion": confusion,
     "Calibration": reliability,
@@ -155,9 +146,8 @@ def page() -> None:
         view = st.segmented_control(
             "Chart", list(VIEWS), default="By class", required=True, key="compare_view", wrap=True
         )
-    path = repository.folder(refs[index]) / EVALUATION
     with st.container(key="chart", width=720 if view in SQUARE else "stretch"):
-        VIEWS[str(view)](get_task(refs[index].task), cards[index], evaluation(str(path), path.stat().st_mtime_ns))
+        VIEWS[str(view)](get_task(refs[index].task), cards[index], repository.evaluation(refs[index]))
 
 
 frame.run(page)

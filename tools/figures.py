@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from services.inference.card import Card, Estimate
+from services.inference.card import Card
+from services.inference.figures import Estimate
 from services.inference.repository import ModelRepository
 from services.settings import ROOT
 from services.tasks import get_task

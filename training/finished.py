@@ -8,18 +8,25 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from pydantic import BaseModel
 
-from services.inference.card import WEIGHTS, Card, Estimate, PartFigures, PresenceFigures
+from services.inference.card import WEIGHTS
+from services.inference.figures import Estimate, Evaluation
 from services.inference.networks import build, set_arrays
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
+from services.inference.scores import Scores, Texts
 from services.tasks import get_task
+from services.tasks.task import Task
 from training.calibrate import Calibration, calibrate
 from training.corpus import CorpusError, Sample, allowed_classes, data_hash, load_images, read_corpora
-from training.evaluate import Evaluation, evaluate, logits_of
+from training.evaluation.logits import logits_of
+from training.evaluation.report import evaluate
+from training.evaluation.robustness import robustness
+from training.evaluation.shortcuts import probe
 from training.register import in_half_precision, register
 from training.run import BEST, RunError, read_settings
 
@@ -65,14 +72,24 @@ class FinishedRun:
         stored = json.loads(path.read_text(encoding="utf-8"))
         flips = bool(stored.pop("flips"))
         calibration = Calibration(**stored)
-        logits = _scored(self.model, self.samples, self.cache, self.settings.task, flips=flips)
-        evaluation = evaluate(self.task, self.samples, logits, calibration.temperature, calibration.threshold)
-        ref = register(self.model, self.settings, self.samples, calibration, evaluation, repository, flips=flips)
+        scores = score(self.model, self.samples, self.task, self.cache, flips=flips)
+        evaluation = evaluate(self.task, scores, calibration.temperature, calibration.threshold)
+        evaluation = evaluation.model_copy(
+            update=_from_pictures(self.model, self.samples, self.task, self.cache, calibration.temperature, flips=flips)
+        )
+        ref = register(
+            self.model, self.settings, self.samples, calibration, evaluation, scores, repository, flips=flips
+        )
         return ref, evaluation
 
 
-def score_again(repository: ModelRepository, ref: ModelRef, data: Sequence[Path], cache: Path | None) -> Evaluation:
-    """The figures of a registered version, from its shipped weights and the images in ``data``."""
+def score_again(
+    repository: ModelRepository, ref: ModelRef, data: Sequence[Path], cache: Path | None, *, quick: bool = False
+) -> Evaluation:
+    """The figures of a registered version, from its shipped weights and the images in ``data``.
+
+    Those on pictures made worse or without the head take minutes; ``quick`` leaves them out.
+    """
     card, task = repository.verify(ref), get_task(ref.task)
     samples = read_corpora(data, task, val_share=float(card.hyperparameters["val_share"]))
     if data_hash(samples) != card.data.sha256:
@@ -83,40 +100,74 @@ def score_again(repository: ModelRepository, ref: ModelRef, data: Sequence[Path]
     model = build(ref.network, len(card.classes), size=task.preparation.size)
     with np.load(repository.folder(ref) / WEIGHTS, allow_pickle=False) as arrays:
         set_arrays(model, arrays)
-    logits = _scored(model, samples, cache, ref.task, flips=card.flips)
-    return evaluate(task, samples, logits, card.temperature, card.threshold)
+    scores = score(model, samples, task, cache, flips=card.flips)
+    evaluation = evaluate(task, scores, card.temperature, card.threshold)
+    if quick:
+        return evaluation
+    found = _from_pictures(model, samples, task, cache, card.temperature, flips=card.flips)
+    return evaluation.model_copy(update=found)
 
 
-def differences(card: Card, evaluation: Evaluation) -> list[str]:
-    """Each of the card's figures that came out otherwise by more than rounding on another processor explains."""
-    pairs = [(card.val, evaluation.val), (card.test, evaluation.test)]
-    pairs += list(zip(card.breakdown, evaluation.breakdown, strict=True))
-    both = list(pairs) + list(zip(card.presence, evaluation.presence, strict=True))
+def _from_pictures(
+    model: keras.Model, samples: Sequence[Sample], task: Task, cache: Path | None, temperature: float, *, flips: bool
+) -> dict[str, object]:
+    return {
+        "robustness": robustness(model, samples, task, temperature, flips=flips),
+        "shortcuts": probe(model, samples, task, cache, flips=flips),
+    }
+
+
+def differences(shipped: Evaluation, evaluation: Evaluation) -> list[str]:
+    """Each of the shipped figures that came out otherwise by more than rounding on another processor explains."""
+    there, here = dict(_values(shipped)), dict(_values(evaluation))
+    left_out = tuple(name for name in ("robustness", "shortcuts") if not getattr(evaluation, name))
+    there = {name: value for name, value in there.items() if not name.startswith(left_out)}
     return [
-        f"{old.name} {name}: {was.value} there, {now.value} here"
-        for old, new in both
-        for (name, was), (_, now) in zip(_estimates(old), _estimates(new), strict=True)
-        if abs(was.value - now.value) > TOLERANCE
+        f"{name}: {value} there, {here.get(name, 'not measured')} here"
+        for name, value in there.items()
+        if abs(value - here.get(name, float("inf"))) > TOLERANCE
     ]
 
 
-def _estimates(figures: PartFigures | PresenceFigures) -> Iterator[tuple[str, Estimate]]:
-    for name in type(figures).model_fields:
-        value = getattr(figures, name)
-        if isinstance(value, Estimate):
-            yield name, value
-        elif name == "classes":
-            for key, one in value.items():
-                yield from ((f"{key} {part}", getattr(one, part)) for part in ("precision", "recall", "f1"))
+def _values(figures: object, name: str = "") -> Iterator[tuple[str, float]]:
+    """Every estimate below ``figures`` as (where it stands, value)."""
+    if isinstance(figures, Estimate):
+        yield name, figures.value
+    elif isinstance(figures, BaseModel):
+        called = f"{name} {getattr(figures, 'name', '')}".strip()
+        for field in type(figures).model_fields:
+            yield from _values(getattr(figures, field), f"{called} {field}".strip())
+    elif isinstance(figures, dict):
+        for key, value in figures.items():
+            yield from _values(value, f"{name} {key}")
+    elif isinstance(figures, tuple):
+        for index, value in enumerate(figures):
+            yield from _values(value, name if hasattr(value, "name") else f"{name} {index + 1}")
 
 
-def _scored(
-    model: keras.Model, samples: Sequence[Sample], cache: Path | None, task_key: str, *, flips: bool
-) -> NDArray[np.float32]:
-    """Logits for every sample; those of the train part, which nothing looks at, stay 0."""
-    task = get_task(task_key)
-    logits = np.zeros((len(samples), len(task.classes)), np.float32)
+def score(model: keras.Model, samples: Sequence[Sample], task: Task, cache: Path | None, *, flips: bool) -> Scores:
+    """What ``model`` answers for the val and the test samples."""
+    kept = [s for s in samples if s.part in ("val", "test")]
+    logits, sharpness = [], []
     for part in ("val", "test"):
-        chosen = [i for i, s in enumerate(samples) if s.part == part]
-        logits[chosen] = logits_of(model, load_images([samples[i] for i in chosen], task, cache), flips=flips)
-    return logits
+        images = load_images([s for s in kept if s.part == part], task, cache)
+        logits.append(logits_of(model, images, flips=flips))
+        sharpness += [float(cv2.Laplacian(image, cv2.CV_32F).std()) for image in images]
+    # Val and test were read apart, for the cache's sake; the scores stand in the manifests' order.
+    order = np.argsort(np.argsort([s.part == "test" for s in kept], kind="stable"), kind="stable")
+
+    def column(name: str) -> Texts:
+        return np.array([getattr(s, name) for s in kept])
+
+    return Scores(
+        logits=np.concatenate(logits)[order],
+        sharpness=np.array(sharpness, np.float32)[order],
+        file=np.array([s.path.name for s in kept]),
+        corpus=column("corpus"),
+        label=column("label"),
+        source=column("source"),
+        sequence=column("sequence"),
+        plane=column("plane"),
+        group=column("group"),
+        part=column("part"),
+    )

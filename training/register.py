@@ -18,15 +18,17 @@ import numpy as np
 from services.imaging.phantom import PHANTOMS, draw
 from services.imaging.prepare import prepare
 from services.inference.calibration import probabilities
-from services.inference.card import CARD, EVALUATION, SELF_TEST, WEIGHTS, Card, DataFacts, Estimate
+from services.inference.card import CARD, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card, DataFacts
+from services.inference.figures import Estimate, Evaluation
 from services.inference.networks import get_arrays, get_network, set_arrays
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
+from services.inference.scores import Scores
 from services.tasks import get_task
 from services.tasks.task import Task
 from training.calibrate import Calibration
 from training.corpus import Sample, data_hash
-from training.evaluate import Evaluation, logits_of
+from training.evaluation.logits import logits_of
 from training.run import RunSettings, read_settings, starting_weights
 from training.sources import INTENDED_USE, LICENCES, LIMITS, RESEARCH_ONLY, UNKNOWN_TERMS, WEIGHT_TERMS
 
@@ -46,11 +48,12 @@ def register(
     samples: Sequence[Sample],
     calibration: Calibration,
     evaluation: Evaluation,
+    scores: Scores,
     repository: ModelRepository,
     *,
     flips: bool,
 ) -> ModelRef:
-    """Write <task>/<network>/<next version>/ in one step: weights, self-test, evaluation, card and a page to read."""
+    """Write <task>/<network>/<next version>/ in one step: weights, self-test, figures, scores, card, a page to read."""
     task, network = get_task(settings.task), get_network(settings.network)
     ref = ModelRef(task.key, network.key, repository.next_version(task.key, network.key))
     final = repository.folder(ref)
@@ -61,6 +64,8 @@ def register(
     squares = self_test_squares(task)
     np.savez_compressed(partial / SELF_TEST, squares=squares)
     (partial / EVALUATION).write_text(evaluation.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    with (partial / SCORES).open("wb") as file:
+        scores.write(file)
     expected = probabilities(logits_of(model, squares, flips=flips), calibration.temperature)
     origin = Path(starting_weights(settings)).name
     card = Card(
@@ -89,7 +94,7 @@ def register(
         limits=LIMITS,
         self_test_probabilities=tuple(tuple(round(float(p), 5) for p in row) for row in expected),
         libraries={name: library_version(name) for name in LIBRARIES},
-        files={name: _sha256(partial / name) for name in (WEIGHTS, SELF_TEST, EVALUATION)},
+        files={name: _sha256(partial / name) for name in (WEIGHTS, SELF_TEST, EVALUATION, SCORES)},
     )
     (partial / CARD).write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (partial / README_PAGE).write_text(page(card, task), encoding="utf-8")

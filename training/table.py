@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 
-from services.inference.card import Estimate
-from training.evaluate import Evaluation
+from services.inference.figures import Estimate, Evaluation, Pair
 
 
 def show(evaluation: Evaluation) -> None:
     """Print every figure of an evaluation with its interval."""
-    console = Console(width=150)
-    parts = Table("part", "images", "groups", "accuracy", "macro-F1", "precision", "recall", "calibration error")
+    console = Console(width=170)
+    parts = Table(
+        "part", "images", "groups", "accuracy", "macro-F1", "precision", "recall", "calibration error", "Brier"
+    )
     for p in (evaluation.val, evaluation.test, *evaluation.breakdown):
-        figures = (p.accuracy, p.macro_f1, p.precision, p.recall, p.calibration_error)
+        figures = (p.accuracy, p.macro_f1, p.precision, p.recall, p.calibration_error, p.brier)
         parts.add_row(p.name, str(p.images), str(p.groups), *map(_words, figures))
-    classes = Table("class (test)", "images", "precision", "recall", "F1")
+    classes = Table("class (test)", "images", "precision", "recall", "F1", "specificity", "ROC AUC", "PR AUC")
     for key, c in evaluation.test.classes.items():
-        classes.add_row(key, str(c.images), _words(c.precision), _words(c.recall), _words(c.f1))
-    presence = Table("tumour against none (test)", "images", "tumours", "AUC", "sensitivity", "specificity")
+        rates = (c.precision, c.recall, c.f1, c.specificity, c.roc_auc, c.pr_auc)
+        classes.add_row(key, str(c.images), *map(_words, rates))
+    presence = Table("tumour against none (test)", "images", "tumours", "AUC", "PR AUC")
+    for name in ("sensitivity", "specificity", "sensitivity at 95% spec."):
+        presence.add_column(name)
     for q in evaluation.presence:
-        presence.add_row(q.name, str(q.images), str(q.tumours), *map(_words, (q.auc, q.sensitivity, q.specificity)))
-    for table in (parts, classes, presence):
+        found = (q.auc, q.pr_auc, q.sensitivity, q.specificity, q.sensitivity_at_95)
+        presence.add_row(q.name, str(q.images), str(q.tumours), *map(_words, found))
+    worse = Table("pictures made worse (test)", "by", "images", "accuracy", "macro-F1", "mean confidence")
+    for r in evaluation.robustness:
+        shares = (_words(r.accuracy), _words(r.macro_f1), f"{r.confidence:.3f}")
+        worse.add_row(r.change, f"{r.amount:g} {r.unit}", str(r.images), *shares)
+    hidden = Table("what is seen (test)", "by", "images", "accuracy", "macro-F1", "balanced accuracy")
+    for h in evaluation.shortcuts:
+        hidden.add_row(h.view, h.who, str(h.images), *map(_words, (h.accuracy, h.macro_f1, h.recall)))
+    for table in (parts, classes, presence, *([worse, hidden] if evaluation.robustness else [])):
         console.print(table)
     uncertain = evaluation.uncertain
     console.print(
         f"Below the threshold {uncertain['threshold']}: {uncertain['share_uncertain']:.1%} of the test slices; "
         f"of the others {uncertain['accuracy_of_answered']:.1%} are right."
     )
+
+
+def show_pairs(pairs: Sequence[Pair]) -> None:
+    """Print how two models each differ on the test images."""
+    names = (
+        "images",
+        "only first right",
+        "only second right",
+        "neither",
+        "McNemar p",
+        "accuracy gained",
+        "same answer",
+    )
+    table = Table("first", "second", *names, "kappa")
+    for p in pairs:
+        counts = map(str, (p.images, p.only_first, p.only_second, p.neither))
+        shares = (f"{p.p_value:.3g}", _words(p.difference), _words(p.agreement), f"{p.kappa:.3f}")
+        table.add_row(p.first, p.second, *counts, *shares)
+    Console(width=170).print(table)
 
 
 def _words(estimate: Estimate | None) -> str:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.view import theme
-from services.inference.card import Estimate, PartFigures
+from services.inference.figures import Estimate, PartFigures
 from services.inference.prediction import Prediction, Verdict
 from services.palette import FONT
 from services.reports.words import percent

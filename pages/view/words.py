@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from services.inference.card import Estimate
+from services.inference.figures import Estimate
 from services.inference.prediction import Verdict
 from services.tasks import TASKS
 

@@ -5,66 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from services.inference.figures import Frozen, PartFigures, PresenceFigures
 from services.inference.prediction import ModelRef
 
 CARD, WEIGHTS, EVALUATION, SELF_TEST = "card.json", "weights.npz", "evaluation.json", "self_test.npz"
+SCORES = "scores.npz"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Estimate(_Frozen):
-    """A figure with its 95% interval, bootstrapped over groups (patients)."""
-
-    value: float
-    low: float
-    high: float
-
-
-class ClassFigures(_Frozen):
-    """Precision, recall and F1 of one class, and how many images of it were scored."""
-
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
-    images: int
-
-
-class PartFigures(_Frozen):
-    """How the model does on one part of the data whose labels name one class.
-
-    ``confusion`` counts true class by rows, answered class by columns, in the card's order of classes.
-    ``calibration_error`` is the expected calibration error over 15 equal bins of confidence.
-    """
-
-    name: str
-    images: int
-    groups: int
-    accuracy: Estimate
-    precision: Estimate
-    recall: Estimate
-    macro_f1: Estimate
-    calibration_error: Estimate
-    classes: dict[str, ClassFigures]
-    confusion: tuple[tuple[int, ...], ...]
-
-
-class PresenceFigures(_Frozen):
-    """Tumour against none on one source and sequence: area under the ROC curve, and the shares found and spared."""
-
-    name: str
-    images: int
-    tumours: int
-    groups: int
-    auc: Estimate | None
-    sensitivity: Estimate | None
-    specificity: Estimate | None
-
-
-class DataFacts(_Frozen):
+class DataFacts(Frozen):
     """What the model learnt from. ``counts`` is part → class label → images, ``groups`` part → groups of images."""
 
     sha256: str
@@ -75,7 +25,7 @@ class DataFacts(_Frozen):
     groups: dict[str, int]
 
 
-class Card(_Frozen):
+class Card(Frozen):
     """card.json of a version folder; written once by ``python -m training register``."""
 
     format: int = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -14,10 +14,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from services.errors import InferenceError, ModelDamaged, ModelMismatch, ModelNotFound
-from services.inference.card import CARD, SELF_TEST, WEIGHTS, Card
+from services.inference.card import CARD, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card
+from services.inference.figures import Evaluation, Pair
 from services.inference.prediction import ModelRef
+from services.inference.scores import Scores, read_scores
 
-LIVE, LOCK = "live.json", "live.lock"
+LIVE, LOCK, COMPARISON = "live.json", "live.lock", "comparison.json"
 
 
 class Change(BaseModel):
@@ -108,6 +110,38 @@ class ModelRepository:
             raise ModelNotFound(f"The model repository has no version {ref}.")
         return _read_card(path, path.stat().st_mtime_ns)
 
+    def evaluation(self, ref: ModelRef) -> Evaluation:
+        """All of the version's figures; ModelDamaged where they do not read."""
+        path = self.folder(ref) / EVALUATION
+        return _read_evaluation(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+    def scores(self, ref: ModelRef) -> Scores:
+        """What the version answered for every image it was measured on; ModelDamaged where that does not read."""
+        return read_scores(self.folder(ref) / SCORES)
+
+    def pairs(self, task: str) -> tuple[Pair, ...]:
+        """How the versions of a task differ, as last compared; those of versions that serve no more are left out."""
+        path = self.root / task / COMPARISON
+        try:
+            found = _PAIRS.validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValidationError) as error:
+            raise ModelDamaged(
+                f"{task}/{COMPARISON} does not read: {error}. Write it again: python -m training compare"
+            ) from error
+        serving = self.live().get(task)
+        live = {str(ModelRef(task, *pair)) for pair in serving.versions.items()} if serving else set()
+        return tuple(pair for pair in found if {pair.first, pair.second} <= live)
+
+    def keep_pairs(self, task: str, pairs: Sequence[Pair]) -> None:
+        """Put ``pairs`` in the place of what was kept; InferenceError where the folder cannot be written."""
+        path = self.root / task / COMPARISON
+        with self._disk():
+            partial = path.with_suffix(".partial")
+            partial.write_bytes(_PAIRS.dump_json(tuple(pairs), indent=1) + b"\n")
+            partial.replace(path)
+
     def verify(self, ref: ModelRef) -> Card:
         """The card, after every file it names was found to have the hash it states; ModelDamaged otherwise."""
         card = self.card(ref)
@@ -175,6 +209,7 @@ class ModelRepository:
 
 
 _LIVE_FILE = TypeAdapter(dict[str, Serving])
+_PAIRS = TypeAdapter(tuple[Pair, ...])
 
 
 @lru_cache(maxsize=8)
@@ -183,6 +218,14 @@ def _read_live(path: Path, stamp: tuple[int, ...]) -> dict[str, Serving]:
         return _LIVE_FILE.validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise ModelMismatch(f"{path.name} of the model repository does not read: {error}. Restore it.") from error
+
+
+@lru_cache(maxsize=64)
+def _read_evaluation(path: Path, stamp: int) -> Evaluation:
+    try:
+        return Evaluation.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ModelDamaged(f"The figures {path.parent.name}/{path.name} do not read: {error}.") from error
 
 
 @lru_cache(maxsize=64)

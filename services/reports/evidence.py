@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.inference.card import Card, Estimate
+from services.inference.card import Card
+from services.inference.figures import Estimate
 from services.reports.content import Figure, ModelEvidence
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -15,11 +16,17 @@ import pytest
 from typer.testing import CliRunner
 
 from services.imaging.phantom import PHANTOMS, draw
+from services.inference.card import EVALUATION, SCORES
 from services.inference.engine import Engine
 from services.inference.repository import ModelRepository
+from services.inference.scores import read_scores
 from services.settings import ROOT
 from services.tasks import get_task
 from training.__main__ import KEEP_MEMORY, app
+from training.corpus import read_corpora
+from training.evaluation.report import evaluate
+from training.evaluation.robustness import CHANGES
+from training.evaluation.shortcuts import VIEWS
 
 LABELS = ("glioma", "meningioma", "pituitary", "notumor")
 
@@ -87,8 +94,25 @@ def test_calibrate_register_evaluate_and_serve(run, corpus, tmp_path):
     assert "T1" in " ".join(p.name for p in card.presence)
     again = invoke("evaluate", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "vgg16",
                    "--cache", str(cache), "--models", str(models))  # fmt: skip
-    assert "every figure is the card's" in again
+    assert "every figure is the one it ships" in again
     engine, task = Engine(repository), get_task("brain_tumor_type")
+    scores = read_scores(repository.folder(ref) / SCORES)
+    samples = [
+        s for s in read_corpora([corpus / "named", corpus / "vague"], task, val_share=1.0) if s.part in ("val", "test")
+    ]
+    assert scores.file.tolist() == [s.path.name for s in samples]
+    assert scores.part.tolist() == [s.part for s in samples]
+    # The figures can be had from the shipped scores alone, without an image.
+    stored = json.loads((repository.folder(ref) / EVALUATION).read_text())
+    again_from_scores = evaluate(task, scores, card.temperature, card.threshold)
+    worse, hidden = stored.pop("robustness"), stored.pop("shortcuts")
+    assert again_from_scores.model_dump(mode="json", exclude={"robustness", "shortcuts"}) == stored
+    assert [(row["view"], row["who"]) for row in hidden] == list(product(VIEWS, ("linear classifier", "network")))
+    assert hidden[1]["accuracy"] == stored["test"]["accuracy"]
+    # All eight named test slices are among those made worse, so unchanged they have the test part's accuracy.
+    assert worse[0]["change"] == "none"
+    assert worse[0]["accuracy"] == stored["test"]["accuracy"]
+    assert len(worse) == 1 + sum(len(amounts) for _, _, amounts in CHANGES.values())
     assert engine.loaded(task, "vgg16").card.ref == ref
 
 

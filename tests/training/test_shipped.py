@@ -24,5 +24,5 @@ def test_evaluate_prints_the_cards_figures_again(ref, shared_data, tmp_path):
     command = ["evaluate", *data, "--task", ref.task, "--model", ref.network, "--version", ref.version]
     result = CliRunner().invoke(app, [*command, "--cache", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert "every figure is the card's" in result.output
+    assert "every figure is the one it ships" in result.output
     assert f"{card.test.macro_f1.value:.3f}" in result.output

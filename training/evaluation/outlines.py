@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import spearmanr
 
-from services.inference.card import Estimate
-from training.metrics import Floats, estimate, multiplicities
+from services.inference.figures import Estimate
+from training.evaluation.figures import Floats, estimate, multiplicities
 
 NEAR = 8  # pixels of a square of 224
 THRESHOLDS = np.arange(1, 20) / 20

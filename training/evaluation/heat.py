@@ -18,17 +18,17 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from services.inference.card import WEIGHTS, Estimate
+from services.inference.card import WEIGHTS
 from services.inference.explain import JOINED, METHODS, compile_explanations
+from services.inference.figures import Estimate
 from services.inference.networks import build, set_arrays
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.tasks import get_task
 from services.tasks.task import Task
 from training.corpus import CorpusError, Sample, allowed_classes, data_hash, load_images, load_outlines, read_corpora
-from training.evaluate import logits_of
-from training.finished import FinishedRun
-from training.outlines import (
+from training.evaluation.logits import logits_of
+from training.evaluation.outlines import (
     HeatFigures,
     Map,
     SliceScores,
@@ -38,6 +38,7 @@ from training.outlines import (
     rank_correlation,
     score_slice,
 )
+from training.finished import FinishedRun
 
 LAYERS: dict[str, tuple[str, ...]] = {
     "efficientnet": ("top_activation", "block6h_add", "block5e_add", "block4c_add"),

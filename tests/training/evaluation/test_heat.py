@@ -9,8 +9,8 @@ import pytest
 from services.inference.networks import NETWORKS, build
 from services.tasks import get_task
 from training.corpus import read_corpora
-from training.heat import Scoring, best_of, candidates
-from training.outlines import THRESHOLDS, figures, head_of, rank_correlation, score_slice
+from training.evaluation.heat import Scoring, best_of, candidates
+from training.evaluation.outlines import THRESHOLDS, figures, head_of, rank_correlation, score_slice
 
 SIDE = 224
 MAP = ("Grad-CAM", "a")

@@ -6,17 +6,26 @@ replacement (Efron & Tibshirani, 1993, ch. 8): slices of one patient are alike, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    roc_curve,
+)
 
-from services.inference.card import ClassFigures, Estimate, PartFigures, PresenceFigures
+from services.inference.figures import ClassFigures, Estimate, PartFigures, PresenceFigures
 
 RESAMPLES, BINS, SEED = 1000, 15, 20100
+SPARED = 0.95
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Ranking = Callable[[Bools, Floats, Floats], float]
 
 
 def multiplicities(groups: Sequence[str]) -> tuple[Ints, Ints]:
@@ -47,11 +56,12 @@ def reliability_curve(confidence: Floats, correct: Floats) -> list[dict[str, flo
 
 
 def part_figures(
-    name: str, truth: Ints, shares: Floats, groups: Sequence[str], classes: tuple[str, ...]
+    name: str, truth: Ints, shares: Floats, groups: Sequence[str], classes: tuple[str, ...], *, areas: bool = False
 ) -> PartFigures:
-    """Everything about images whose one true class is known.
+    """Everything about images whose one true class is known; the areas under each class's curves only where asked.
 
-    ``truth`` int (n,) class indices, ``shares`` float (n, classes) probabilities, ``groups`` (n,) names.
+    ``truth`` int (n,) class indices, ``shares`` float (n, classes) probabilities, ``groups`` (n,) names. The areas take
+    seconds, the rest none.
     """
     labels = np.arange(len(classes))
     answer = shares.argmax(axis=1)
@@ -63,7 +73,11 @@ def part_figures(
     by_group = np.zeros((drawn.shape[1], len(classes), len(classes)), np.int64)
     np.add.at(by_group, (index, truth, answer), 1)
     resampled = np.tensordot(drawn, by_group, axes=1).astype(np.float64)
-    re_precision, re_recall, re_f1 = _rates(resampled)
+    re_precision, re_recall, re_f1, re_specificity = _rates(resampled)
+    others = len(truth) - matrix.sum(axis=1)
+    specificity = 1 - (matrix.sum(axis=0) - matrix.diagonal()) / np.maximum(others, 1)
+    squares = ((shares - np.eye(len(classes))[truth]) ** 2).sum(axis=1)
+    weights = drawn[:, index].astype(np.float64)
     bins = np.tensordot(drawn, _bin_sums(confidence, correct, index, drawn.shape[1]), axes=1)
     return PartFigures(
         name=name,
@@ -74,12 +88,16 @@ def part_figures(
         recall=estimate(recall[present].mean(), np.nanmean(re_recall[:, present], axis=1)),
         macro_f1=estimate(f1[present].mean(), np.nanmean(re_f1[:, present], axis=1)),
         calibration_error=estimate(expected_calibration_error(confidence, correct), _calibration_error(bins)),
+        brier=estimate(squares.mean(), weights @ squares / weights.sum(axis=1)),
         classes={
             key: ClassFigures(
                 precision=estimate(precision[i], re_precision[:, i]),
                 recall=estimate(recall[i], re_recall[:, i]),
                 f1=estimate(f1[i], re_f1[:, i]),
                 images=int(support[i]),
+                specificity=estimate(specificity[i], re_specificity[:, i]) if others[i] else None,
+                roc_auc=_ranked(roc_auc, truth == i, shares[:, i], weights) if areas else None,
+                pr_auc=_ranked(pr_auc, truth == i, shares[:, i], weights) if areas else None,
             )
             for i, key in enumerate(classes)
             if i in present
@@ -88,28 +106,50 @@ def part_figures(
     )
 
 
-def presence_figures(name: str, tumour: NDArray[np.bool_], score: Floats, groups: Sequence[str]) -> PresenceFigures:
+def presence_figures(name: str, tumour: Bools, score: Floats, groups: Sequence[str]) -> PresenceFigures:
     """Tumour against none: ``tumour`` bool (n,), ``score`` the probability of any tumour (n,); the cut is one half."""
     drawn, index = multiplicities(groups)
     weights = drawn[:, index].astype(np.float64)
     found = (score >= 0.5).astype(np.float64)
-    both = bool(tumour.any() and not tumour.all())
-    auc = None
-    if both:
-        resampled = np.array([_weighted_auc(tumour, score, w) for w in weights])
-        auc = estimate(roc_auc_score(tumour, score), resampled)
     return PresenceFigures(
         name=name,
         images=len(tumour),
         tumours=int(tumour.sum()),
         groups=drawn.shape[1],
-        auc=auc,
+        auc=_ranked(roc_auc, tumour, score, weights),
         sensitivity=_share(found, tumour, weights),
         specificity=_share(1 - found, ~tumour, weights),
+        pr_auc=_ranked(pr_auc, tumour, score, weights),
+        sensitivity_at_95=_ranked(sensitivity_at, tumour, score, weights),
     )
 
 
-def _share(hits: Floats, among: NDArray[np.bool_], weights: Floats) -> Estimate | None:
+def roc_auc(truth: Bools, score: Floats, weights: Floats) -> float:
+    """Area under the ROC curve of weighted images."""
+    return float(roc_auc_score(truth, score, sample_weight=weights))
+
+
+def pr_auc(truth: Bools, score: Floats, weights: Floats) -> float:
+    """Average precision of weighted images, the step-wise area under the precision-recall curve."""
+    return float(average_precision_score(truth, score, sample_weight=weights))
+
+
+def sensitivity_at(truth: Bools, score: Floats, weights: Floats, specificity: float = SPARED) -> float:
+    """The highest share found at a cut that spares at least ``specificity`` of those without."""
+    false_alarms, found, _ = roc_curve(truth, score, sample_weight=weights, drop_intermediate=False)
+    return float(found[false_alarms <= 1 - specificity + 1e-9].max())
+
+
+def _ranked(measure: Ranking, truth: Bools, score: Floats, weights: Floats) -> Estimate | None:
+    """``measure`` with its interval, or None where there is only one kind of image."""
+    if truth.all() or not truth.any():
+        return None
+    both = (weights[:, truth].sum(axis=1) > 0) & (weights[:, ~truth].sum(axis=1) > 0)
+    resampled = np.array([measure(truth, score, each) for each in weights[both]])
+    return estimate(measure(truth, score, np.ones(len(truth))), resampled)
+
+
+def _share(hits: Floats, among: Bools, weights: Floats) -> Estimate | None:
     if not among.any():
         return None
     with np.errstate(invalid="ignore"):
@@ -117,21 +157,17 @@ def _share(hits: Floats, among: NDArray[np.bool_], weights: Floats) -> Estimate 
     return estimate(hits[among].mean(), resampled)
 
 
-def _weighted_auc(truth: NDArray[np.bool_], score: Floats, weights: Floats) -> float:
-    if weights[truth].sum() == 0 or weights[~truth].sum() == 0:
-        return float("nan")
-    return float(roc_auc_score(truth, score, sample_weight=weights))
-
-
-def _rates(matrices: Floats) -> tuple[Floats, Floats, Floats]:
-    """Precision, recall and F1 (resamples, classes) of confusion matrices (resamples, classes, classes)."""
+def _rates(matrices: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Precision, recall, F1, specificity (resamples, classes) of confusion matrices (resamples, classes, classes)."""
     hits = np.diagonal(matrices, axis1=1, axis2=2)
     answered, true = matrices.sum(axis=1), matrices.sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = np.where(answered > 0, hits / answered, 0.0)
         recall = np.where(true > 0, hits / true, np.nan)
         f1 = np.where(true > 0, 2 * hits / (answered + true), np.nan)
-    return precision, recall, f1
+        others = matrices.sum(axis=(1, 2))[:, None] - true
+        specificity = np.where(others > 0, 1 - (answered - hits) / others, np.nan)
+    return precision, recall, f1, specificity
 
 
 def _bin_sums(confidence: Floats, correct: Floats, index: Ints, groups: int) -> Floats:

@@ -7,12 +7,13 @@ import pytest
 
 from services.inference.calibration import probabilities
 from training.calibrate import calibrate, choose_threshold
-from training.metrics import (
+from training.evaluation.figures import (
     expected_calibration_error,
     multiplicities,
     part_figures,
     presence_figures,
     reliability_curve,
+    sensitivity_at,
 )
 
 CLASSES = ("a", "b", "c")
@@ -39,6 +40,31 @@ def test_part_figures_by_hand():
     assert (figures.images, figures.groups) == (6, 6)
     for figure in (figures.accuracy, figures.macro_f1, figures.precision, figures.recall):
         assert figure.low <= figure.value <= figure.high
+
+
+def test_specificity_and_brier_by_hand():
+    truth, answer = np.array([0, 0, 0, 1, 1, 2]), [0, 0, 1, 1, 1, 0]
+    figures = part_figures("x", truth, shares_for(answer), list("pqrstu"), CLASSES)
+    # One of the three that are no a is called a, one of the four that are no b is called b, nothing is called c.
+    specificities = [figures.classes[key].specificity for key in CLASSES]
+    assert [found.value for found in specificities if found] == [pytest.approx(2 / 3, abs=1e-4), 0.75, 1.0]
+    right, wrong = 0.2**2 + 2 * 0.1**2, 0.8**2 + 0.9**2 + 0.1**2
+    assert figures.brier is not None
+    assert figures.brier.value == pytest.approx((4 * right + 2 * wrong) / 6, abs=1e-4)
+    assert figures.classes["a"].roc_auc is None
+
+
+def test_areas_of_a_class_by_hand():
+    truth = np.array([0, 1, 0, 1, 0])
+    first = np.array([0.9, 0.7, 0.5, 0.3, 0.1])
+    shares = np.stack([first, 1 - first, np.zeros(5)], axis=1)
+    areas = part_figures("x", truth, shares, list("pqrst"), CLASSES, areas=True).classes["a"]
+    assert areas.roc_auc is not None
+    assert areas.pr_auc is not None
+    # Of the six pairs of an a and another, 0.9 beats two, 0.5 beats one, 0.1 beats none.
+    assert areas.roc_auc.value == pytest.approx(3 / 6, abs=1e-4)
+    # Precision where each a is reached: 1 of 1, 2 of 3, 3 of 5.
+    assert areas.pr_auc.value == pytest.approx((1 + 2 / 3 + 3 / 5) / 3, abs=1e-4)
 
 
 def test_a_class_without_images_counts_for_nothing():
@@ -82,10 +108,25 @@ def test_presence_figures_by_hand():
     assert figures.sensitivity.value == pytest.approx(2 / 3, abs=1e-4)
     assert figures.specificity is not None
     assert figures.specificity.value == 1
+    assert figures.pr_auc is not None
+    # Precision where each tumour is reached: 1 of 1, 2 of 2, 3 of 4.
+    assert figures.pr_auc.value == pytest.approx((1 + 1 + 3 / 4) / 3, abs=1e-4)
+    assert figures.sensitivity_at_95 is not None
+    # Above the healthy 0.4 lie two of the three tumours.
+    assert figures.sensitivity_at_95.value == pytest.approx(2 / 3, abs=1e-4)
     healthy = presence_figures("x", np.array([False, False]), np.array([0.2, 0.7]), ["p", "q"])
     assert (healthy.auc, healthy.sensitivity) == (None, None)
     assert healthy.specificity is not None
     assert healthy.specificity.value == 0.5
+
+
+def test_sensitivity_at_a_specificity_counts_weights():
+    tumour = np.array([False] * 20 + [True] * 4)
+    score = np.array([0.01 * i for i in range(19)] + [0.8] + [0.9, 0.7, 0.5, 0.1])
+    # One false alarm in twenty is allowed: the cut may fall to just above 0.18.
+    assert sensitivity_at(tumour, score, np.ones(24)) == pytest.approx(3 / 4)
+    # Counted twice, that one false alarm is two in twenty-one.
+    assert sensitivity_at(tumour, score, np.array([1.0] * 19 + [2.0] + [1.0] * 4)) == pytest.approx(1 / 4)
 
 
 def test_temperature_undoes_overconfidence():

@@ -1,0 +1,148 @@
+"""A version's figures, as its card and its evaluation.json hold them."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Frozen(BaseModel):
+    """What a file of a version folder holds: never changed, and with no key that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Estimate(Frozen):
+    """A figure with its 95% interval, bootstrapped over groups (patients)."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ClassFigures(Frozen):
+    """One class against the others, and how many images of it were scored.
+
+    ``roc_auc`` is the area under the ROC curve, ``pr_auc`` the average precision; both of the class's probability.
+    What a version registered before the figure was measured lacks is None.
+    """
+
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    images: int
+    specificity: Estimate | None = None
+    roc_auc: Estimate | None = None
+    pr_auc: Estimate | None = None
+
+
+class PartFigures(Frozen):
+    """How the model does on one part of the data whose labels name one class.
+
+    ``confusion`` counts true class by rows, answered class by columns, in the card's order of classes.
+    ``recall`` is the mean over classes, which is also the balanced accuracy. ``calibration_error`` is the expected
+    calibration error over 15 equal bins of confidence; ``brier`` the mean over images of the squared distance between
+    the probabilities and the truth, 0 to 2 (Brier, 1950), None in versions registered before it was measured.
+    """
+
+    name: str
+    images: int
+    groups: int
+    accuracy: Estimate
+    precision: Estimate
+    recall: Estimate
+    macro_f1: Estimate
+    calibration_error: Estimate
+    brier: Estimate | None = None
+    classes: dict[str, ClassFigures]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+class PresenceFigures(Frozen):
+    """Tumour against none on one source and sequence: areas under the ROC and the precision-recall curve, and shares.
+
+    ``sensitivity`` and ``specificity`` are those at one half, ``sensitivity_at_95`` is the highest at a cut that spares
+    at least 95% of the images without a tumour. What cannot be measured, or was not then, is None.
+    """
+
+    name: str
+    images: int
+    tumours: int
+    groups: int
+    auc: Estimate | None
+    sensitivity: Estimate | None
+    specificity: Estimate | None
+    pr_auc: Estimate | None = None
+    sensitivity_at_95: Estimate | None = None
+
+
+class RobustnessFigures(Frozen):
+    """How the model does on the same test slices after a ``change`` by an ``amount`` of ``unit``; "none" is unchanged.
+
+    ``confidence`` is the mean over images: one that does not fall with the accuracy is not to be trusted there.
+    """
+
+    change: str
+    unit: str
+    amount: float
+    images: int
+    accuracy: Estimate
+    macro_f1: Estimate
+    confidence: float
+
+
+class ShortcutFigures(Frozen):
+    """What ``who`` (a linear classifier or the network) tells from a ``view`` of the test slices that hides the head.
+
+    ``recall`` is the balanced accuracy: one in as many classes as there are is chance.
+    """
+
+    view: str
+    who: str
+    images: int
+    accuracy: Estimate
+    macro_f1: Estimate
+    recall: Estimate
+
+
+class Evaluation(Frozen):
+    """evaluation.json: the card's figures with the curves that a page draws.
+
+    ``roc`` is class key → {"false_positive_rate": […], "true_positive_rate": […]} on test, one class against the
+    others; ``reliability`` holds {confidence, right, images} a bin; ``uncertain`` is the share of test slices below the
+    threshold and the accuracy of the others; ``robustness`` and ``shortcuts`` are empty where the images were not at
+    hand.
+    """
+
+    val: PartFigures
+    test: PartFigures
+    breakdown: tuple[PartFigures, ...]
+    presence: tuple[PresenceFigures, ...]
+    reliability: tuple[dict[str, float], ...]
+    roc: dict[str, dict[str, list[float]]]
+    uncertain: dict[str, float]
+    robustness: tuple[RobustnessFigures, ...] = ()
+    shortcuts: tuple[ShortcutFigures, ...] = ()
+
+
+class Pair(Frozen):
+    """Two models on the test images whose class is known.
+
+    ``only_first`` and ``only_second`` count images that just one of them has right; ``p_value`` is that of McNemar's
+    exact test on these two counts (McNemar, 1947): how probable so uneven a split is between models equally good. It
+    counts slices as if they were independent, so ``difference``, the first's accuracy less the second's with its
+    interval over groups, is the safer guide. ``agreement`` is the share of images with the same answer, ``kappa``
+    Cohen's (1960), which is 0 for an agreement by chance.
+    """
+
+    first: str
+    second: str
+    images: int
+    groups: int
+    both_right: int
+    only_first: int
+    only_second: int
+    neither: int
+    p_value: float
+    difference: Estimate
+    agreement: Estimate
+    kappa: float

@@ -1,0 +1,60 @@
+"""Each view hides what it says it hides, and a planted shortcut is found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from services.imaging.phantom import PHANTOMS, draw
+from services.imaging.prepare import prepare
+from services.tasks import get_task
+from training.evaluation import shortcuts
+from training.evaluation.outlines import head_of
+
+TASK = get_task("brain_tumor_type")
+
+
+@pytest.fixture(scope="module")
+def square() -> np.ndarray:
+    prepared = prepare(draw(PHANTOMS[0].key).astype(np.float32) / np.float32(255), TASK.preparation)
+    return np.round(prepared.pixels * 255).astype(np.uint8)
+
+
+def test_nothing_of_the_head_is_left(square):
+    marked = square.copy()
+    marked[2:6, 2:6] = 200
+    left = shortcuts.without_head(marked)
+    assert not left[head_of(square)].any()
+    assert (left[2:6, 2:6] == 200).all()
+
+
+def test_the_border_and_the_outline_show_no_more(square):
+    inner = slice(shortcuts.BORDER, -shortcuts.BORDER)
+    edge = shortcuts.border(square)
+    assert not edge[inner, inner].any()
+    assert np.array_equal(edge[: shortcuts.BORDER], square[: shortcuts.BORDER])
+    assert set(np.unique(shortcuts.silhouette(square))) == {0, 255}
+
+
+def test_a_mark_that_one_class_has_is_found(square, monkeypatch):
+    """Half of the slices are no tumour, told by nothing but a grey corner; the network sees only its own bias."""
+    rng = np.random.default_rng(5)
+    images = np.stack([square] * 80) // 2 + rng.integers(0, 9, (80, *square.shape)).astype(np.uint8)
+    truth = np.arange(80) % 2
+    images[truth == 1, :10, :10] = 120
+    samples = [Drawn("notumor" if kind else "glioma", "test" if i >= 40 else "train") for i, kind in enumerate(truth)]
+    by_part = {"train": images[:40], "test": images[40:]}
+    monkeypatch.setattr(shortcuts, "load_images", lambda chosen, *_: by_part[chosen[0].part])
+    monkeypatch.setattr(shortcuts, "logits_of", lambda _, views, flips: np.zeros((len(views), 4), np.float32))
+    found = {(f.view, f.who): f for f in shortcuts.probe(None, samples, TASK, None, flips=False)}
+    assert found["border", "linear classifier"].recall.value >= 0.9
+    assert found["head blacked out", "linear classifier"].recall.value >= 0.9
+    assert found["outline of the head", "linear classifier"].recall.value <= 0.7
+    assert found["border", "network"].recall.value == 0.5
+
+
+class Drawn:
+    """As much of a sample as the probe looks at."""
+
+    def __init__(self, label: str, part: str) -> None:
+        self.label, self.part, self.corpus, self.group = label, part, "drawn", f"{part}{id(self)}"

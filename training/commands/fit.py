@@ -1,0 +1,112 @@
+"""Commands that make a run: train, average, calibrate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.inference.backend import load_backend
+from training.commands import CACHE, NO_DATA, RUN, TASK, Cache, Data, Run, TaskKey, app, finished_run
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    data: Data = NO_DATA,
+    task: TaskKey = TASK,
+    model: Annotated[str, typer.Option(help="efficientnet, resnet50 or vgg16.")] = "efficientnet",
+    weights: Annotated[
+        str, typer.Option(help="imagenet (downloads), none, a file, or an earlier run's folder.")
+    ] = "imagenet",
+    run: Run = RUN,
+    cache: Cache = CACHE,
+    passes: Annotated[int, typer.Option(help="Passes over the drawn images.", min=1)] = 14,
+    draws: Annotated[int, typer.Option(help="Images drawn a pass.", min=32)] = 4480,
+    batch: Annotated[int, typer.Option(help="Images a step.", min=2)] = 32,
+    rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1.5e-4,
+    val_share: Annotated[float, typer.Option(help="Share of the val groups kept for val; the rest trains.")] = 0.4,
+    patience: Annotated[int, typer.Option(help="Passes without a lower val loss before the run ends.")] = 6,
+    keep_last: Annotated[
+        bool, typer.Option(help="Run every pass and keep the last one's weights, not the lowest val loss's.")
+    ] = False,
+    augmentation: Annotated[
+        float, typer.Option(help="Strength of the changes of style and place; less in a last run.", min=0, max=1)
+    ] = 1.0,
+    mixup: Annotated[float, typer.Option(help="Alpha of mixup's shares; 0 blends no pictures.", min=0)] = 0.0,
+    seed: Annotated[int, typer.Option(help="Decides draws, augmentation and the head's first weights.")] = 1,
+    mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16 where it is faster.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(help="Go on after the last whole pass of --run, with its own settings; no other is accepted."),
+    ] = False,
+) -> None:
+    """Fit a network to the corpora: head first, then the whole of it; the best averaged weights stay in --run."""
+    from training.run import RunError, RunSettings, check_start, resumed
+
+    settings = RunSettings(
+        task=task,
+        network=model,
+        data=tuple(str(folder.resolve()) for folder in data),
+        weights=weights,
+        passes=passes,
+        draws=draws,
+        batch=batch,
+        rate=rate,
+        val_share=val_share,
+        patience=patience,
+        keep_last=keep_last,
+        augmentation=augmentation,
+        mixup=mixup,
+        seed=seed,
+        mixed_precision=mixed_precision,
+    )
+    if resume:
+        settings = resumed(run, settings, _given(context) - {"run", "cache", "resume"})
+    elif not data:
+        raise RunError("There is nothing to train on: name a folder that holds a manifest.csv with --data.")
+    check_start(settings)
+    load_backend()
+    from training.fit import fit
+
+    best = fit(settings, run, resume=resume, cache=cache)
+    typer.echo(f"The best weights are in {best}. Next: python -m training calibrate --run {run}")
+
+
+def _given(context: typer.Context) -> set[str]:
+    """The fields of RunSettings that were named on the command line, and the options beside them."""
+    named = {name for name in context.params if _source(context, name) == "COMMANDLINE"}
+    return {"network" if name == "model" else name for name in named}
+
+
+def _source(context: typer.Context, name: str) -> str:
+    source = context.get_parameter_source(name)
+    return source.name if source else ""
+
+
+@app.command()
+def average(
+    of: Annotated[list[Path], typer.Option(help="Folder of a finished run; repeat for each.")],
+    run: Run = RUN,
+) -> None:
+    """Average the weights of runs that went on from one another or from the same start, as a run in --run."""
+    from training.run import averaged_settings
+
+    settings = averaged_settings(of)
+    load_backend()
+    from training.average import average as write
+
+    best = write(settings, run)
+    typer.echo(f"The mean of {len(of)} runs is in {best}. Next: python -m training calibrate --run {run}")
+
+
+@app.command()
+def calibrate(
+    run: Run = RUN,
+    cache: Cache = CACHE,
+    flips: Annotated[bool, typer.Option(help="Average over the slice and its mirror image.")] = True,
+) -> None:
+    """Find temperature and threshold on val and keep them in --run."""
+    found = finished_run(run, cache, flips=flips).calibrate()
+    typer.echo(f"Temperature {found.temperature}, threshold {found.threshold} ({found.reason}).")

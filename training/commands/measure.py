@@ -1,0 +1,108 @@
+"""Commands that measure versions: evaluate, compare, heat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.inference.backend import load_backend
+from training.commands import CACHE, MODELS, NO_DATA, TASK, Cache, Data, Models, TaskKey, app, finished_run
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    task: TaskKey = TASK,
+    model: Annotated[str, typer.Option(help="Network; the one that answers by default unless given.")] = "",
+    version: Annotated[str, typer.Option(help="Version; the live one unless given.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every network's live version.")] = False,
+    quick: Annotated[bool, typer.Option(help="Leave out the figures on changed pictures.")] = False,
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+) -> None:
+    """Score registered versions again and print their figures; exit 1 where one differs from the shipped one."""
+    from services.inference.prediction import ModelRef
+    from services.inference.repository import ModelRepository
+
+    if every and (model or version):
+        raise typer.BadParameter("--all takes every network, so it goes with neither --model nor --version.")
+    repository = ModelRepository(models)
+    live = repository.live_ref(task, model or None)
+    refs = [ModelRef(task, live.network, version) if version else live]
+    if every:
+        refs = [ModelRef(task, *pair) for pair in repository.live()[task].versions.items()]
+    shipped = {ref: repository.evaluation(ref) for ref in refs}
+    load_backend()
+    from training.finished import differences, score_again
+    from training.table import show
+
+    differing = []
+    for ref in refs:
+        typer.echo(f"{ref}:")
+        evaluation = score_again(repository, ref, data, cache, quick=quick)
+        show(evaluation)
+        found = differences(shipped[ref], evaluation)
+        differing += found
+        for line in found:
+            typer.echo(f"differs from what {ref} ships: {line}", err=True)
+        if not found:
+            typer.echo(f"{ref}: every figure is the one it ships.")
+    if differing:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    task: TaskKey = TASK,
+    models: Models = MODELS,
+) -> None:
+    """Compare every two of the task's live versions on the test images, print it and keep it for the metrics page."""
+    from services.inference.prediction import ModelRef
+    from services.inference.repository import ModelRepository
+    from services.tasks import get_task
+    from training.evaluation.pairs import compare_all
+    from training.table import show_pairs
+
+    repository, known = ModelRepository(models), get_task(task)
+    repository.live_ref(task)
+    refs = [ModelRef(task, *pair) for pair in repository.live()[task].versions.items()]
+    pairs = compare_all(known, [(ref, repository.scores(ref)) for ref in refs])
+    repository.keep_pairs(task, pairs)
+    show_pairs(pairs)
+
+
+@app.command()
+def heat(
+    data: Annotated[list[Path], typer.Option(help="Folders that a registered version was measured on.")] = NO_DATA,
+    task: TaskKey = TASK,
+    model: Annotated[str, typer.Option(help="Network; the one that serves unless given.")] = "",
+    version: Annotated[str, typer.Option(help="Version; the live one unless given.")] = "",
+    run: Annotated[Path | None, typer.Option(help="Score this finished run instead of a version.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON of the figures; heat.json beside the run.")] = None,
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+) -> None:
+    """Score heat maps against radiologists' outlines: every method and layer on val, the best of them on test."""
+    from services.inference.prediction import ModelRef
+    from services.inference.repository import ModelRepository
+
+    if run:
+        finished = finished_run(run, cache)
+        from training.evaluation.heat import score_run, show
+
+        report, path = score_run(finished), out or run / "heat.json"
+    else:
+        repository = ModelRepository(models)
+        live = repository.live_ref(task, model or None)
+        ref = ModelRef(task, model or live.network, version) if version else live
+        load_backend()
+        from training.evaluation.heat import score_registered, show
+
+        report = score_registered(repository, ref, data, cache)
+        path = out or Path("runs") / f"heat-{ref.network}-{ref.version}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    show(report)
+    typer.echo(f"The figures are in {path}.")

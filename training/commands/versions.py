@@ -1,0 +1,76 @@
+"""Commands that make a version of a run and choose which version serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from training.commands import CACHE, MODELS, RUN, Cache, Models, Run, app, finished_run
+
+if TYPE_CHECKING:
+    from services.inference.prediction import ModelRef
+    from services.inference.repository import ModelRepository
+
+
+@app.command()
+def register(
+    run: Run = RUN,
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+    live: Annotated[bool, typer.Option(help="Let the new version serve at once.")] = False,
+    default: Annotated[bool, typer.Option(help="With --live: let this network answer by default.")] = False,
+) -> None:
+    """Write the run's model as a new version, with its card, and print its figures."""
+    from services.inference.repository import ModelRepository
+
+    finished, repository = finished_run(run, cache), ModelRepository(models)
+    from training.table import show
+
+    ref, evaluation = finished.register(repository)
+    show(evaluation)
+    typer.echo(f"Registered {ref}.")
+    if live:
+        _promote(repository, ref, default=default)
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(metavar="TASK/NETWORK/VERSION", help="A registered version.")],
+    models: Models = MODELS,
+    default: Annotated[bool, typer.Option(help="Let this network answer by default.")] = False,
+    force: Annotated[bool, typer.Option(help="Accept a lower macro-F1 on test, or another test set.")] = False,
+    reason: Annotated[str, typer.Option(help="With --force: why; kept in live.json.")] = "",
+) -> None:
+    """Let a version serve, in the running app too, once it has passed its checks; the old one stays otherwise."""
+    from services.errors import ModelNotFound
+    from services.inference.prediction import ModelRef
+    from services.inference.repository import ModelRepository
+
+    if force is not bool(reason.strip()):
+        raise typer.BadParameter("--force needs --reason with some words, and --reason needs --force.")
+    if version.count("/") != 2:
+        raise ModelNotFound(f"“{version}” is no version; write it like brain_tumor_type/efficientnet/1.")
+    _promote(ModelRepository(models), ModelRef(*version.split("/")), default=default, forced=reason)
+
+
+def _promote(repository: ModelRepository, ref: ModelRef, *, default: bool, forced: str = "") -> None:
+    from services.inference.live import promote
+
+    serving = promote(repository, ref, default=default, forced=forced)
+    typer.echo(f"{ref} serves. The task is answered by {serving.default} {serving.versions[serving.default]}.")
+
+
+@app.command()
+def rollback(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Key of the task.")],
+    network: Annotated[str, typer.Argument(metavar="[NETWORK]", help="Only this network's promotions.")] = "",
+    models: Models = MODELS,
+) -> None:
+    """Undo the newest promotion, in the running app too; repeat it to go further back."""
+    from services.inference.live import rollback
+    from services.inference.repository import ModelRepository
+
+    undone = rollback(ModelRepository(models), task, network or None)
+    before = f"{undone.network} {undone.before} serves again" if undone.before else "nothing serves in its place"
+    typer.echo(f"{task}: {undone.network} {undone.version} is undone, {before}.")

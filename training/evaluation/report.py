@@ -1,0 +1,128 @@
+"""A model's figures on val and test, from its scores; what the card and evaluation.json hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.metrics import roc_curve
+
+from services.inference.calibration import probabilities
+from services.inference.figures import Evaluation, PartFigures, PresenceFigures
+from services.inference.scores import Scores
+from services.tasks.task import Task
+from training.evaluation.figures import Bools, Floats, Ints, part_figures, presence_figures, reliability_curve
+
+CURVE_POINTS = 200
+
+
+def evaluate(task: Task, scores: Scores, temperature: float, threshold: float) -> Evaluation:
+    """Figures of ``scores`` at a temperature, with the share left uncertain below ``threshold``.
+
+    Figures per class are of the corpora that name the class of every image; the others are scored as tumour or none.
+    """
+    known = Known(task, scores, temperature)
+    return Evaluation(
+        val=known.figures("val", known.named & (scores.part == "val"), areas=True),
+        test=known.figures("test", known.test, areas=True),
+        breakdown=tuple(_breakdown(known)),
+        presence=tuple(_presence(known)),
+        reliability=tuple(reliability_curve(*known.confidence(known.test))),
+        roc=_roc(known),
+        uncertain=_uncertain(known, threshold),
+    )
+
+
+class Known:
+    """Scores beside what is known of their images.
+
+    ``shares`` (n, classes) calibrated probabilities, ``truth`` (n,) the first class that the label allows, ``tumour``
+    (n,) whether that is a finding, ``named`` (n,) whether the image's corpus names one class for each of its images,
+    ``test`` (n,) the named images of the test part.
+    """
+
+    def __init__(self, task: Task, scores: Scores, temperature: float) -> None:
+        self.task, self.scores = task, scores
+        self.shares: Floats = probabilities(scores.logits, temperature)
+        self.truth: Ints = np.array([task.class_keys.index(task.labels[label][0]) for label in scores.label], np.int64)
+        self.tumour: Bools = np.array([info.positive for info in task.classes])[self.truth]
+        vague = [label for label, classes in task.labels.items() if len(classes) > 1]
+        self.named: Bools = ~np.isin(scores.corpus, np.unique(scores.corpus[np.isin(scores.label, vague)]))
+        self.test: Bools = self.named & (scores.part == "test")
+
+    def figures(self, name: str, chosen: Bools, *, areas: bool = False) -> PartFigures:
+        """Everything about the named images of a mask (n,)."""
+        groups = self.scores.group[chosen].tolist()
+        return part_figures(name, self.truth[chosen], self.shares[chosen], groups, self.task.class_keys, areas=areas)
+
+    def presence(self, name: str, chosen: Bools) -> PresenceFigures:
+        """Tumour against none on the images of a mask (n,)."""
+        positive = [i for i, info in enumerate(self.task.classes) if info.positive]
+        found = self.shares[:, positive].sum(axis=1)
+        return presence_figures(name, self.tumour[chosen], found[chosen], self.scores.group[chosen].tolist())
+
+    def confidence(self, chosen: Bools) -> tuple[Floats, Floats]:
+        """The highest probability and whether it is right (1.0 or 0.0), of the named images of a mask."""
+        shares = self.shares[chosen]
+        return shares.max(axis=1), (shares.argmax(axis=1) == self.truth[chosen]).astype(np.float64)
+
+
+def _breakdown(known: Known) -> Iterator[PartFigures]:
+    """The test part by source, plane and sharpness, wherever more than one class was scored."""
+    scores, test = known.scores, known.test
+    thirds = np.searchsorted(np.quantile(scores.sharpness[test], (1 / 3, 2 / 3)), scores.sharpness)
+    columns = {
+        "source": scores.source,
+        "plane": scores.plane,
+        "sharpness": np.array(["least sharp third", "middle third", "sharpest third"])[thirds],
+    }
+    for what, column in columns.items():
+        for value in np.unique(column[test]).tolist():
+            chosen = test & (column == value)
+            if value and len(np.unique(known.truth[chosen])) > 1:
+                yield known.figures(f"{what}: {value}", chosen)
+
+
+def _presence(known: Known) -> Iterator[PresenceFigures]:
+    """Tumour against none by corpus, source and sequence of the test part.
+
+    Tumours of a source without healthy slices are scored against the healthy slices of the other corpora.
+    """
+    scores, tumour = known.scores, known.tumour
+    test = scores.part == "test"
+    for corpus in np.unique(scores.corpus).tolist():
+        inside = test & (scores.corpus == corpus)
+        if known.named[inside].all():
+            yield known.presence(f"{corpus}: tumour against none", inside)
+            continue
+        pairs = zip(scores.source[inside].tolist(), scores.sequence[inside].tolist(), strict=True)
+        for source, sequence in sorted(set(pairs)):
+            chosen = inside & (scores.source == source) & (scores.sequence == sequence)
+            name = f"{corpus}: {source} {sequence}"
+            if tumour[chosen].all():
+                chosen |= test & ~tumour & (scores.corpus != corpus)
+                name += " against healthy slices of the other corpora"
+            yield known.presence(name, chosen)
+
+
+def _roc(known: Known) -> dict[str, dict[str, list[float]]]:
+    truth, shares, curves = known.truth[known.test], known.shares[known.test], {}
+    for index, key in enumerate(known.task.class_keys):
+        if (truth == index).any():
+            false_positive, true_positive, _ = roc_curve(truth == index, shares[:, index])
+            chosen = np.unique(np.linspace(0, len(false_positive) - 1, CURVE_POINTS).astype(int))
+            curves[key] = {
+                "false_positive_rate": np.round(false_positive[chosen], 4).tolist(),
+                "true_positive_rate": np.round(true_positive[chosen], 4).tolist(),
+            }
+    return curves
+
+
+def _uncertain(known: Known, cut: float) -> dict[str, float]:
+    confidence, right = known.confidence(known.test)
+    answered = confidence >= cut
+    return {
+        "threshold": cut,
+        "share_uncertain": round(float(1 - answered.mean()), 4),
+        "accuracy_of_answered": round(float(right[answered].mean()), 4) if answered.any() else 0.0,
+    }
