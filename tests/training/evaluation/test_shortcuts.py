@@ -49,7 +49,6 @@ def test_a_mark_that_one_class_has_is_found(square, monkeypatch):
     found = {(f.view, f.who): f for f in shortcuts.probe(None, samples, TASK, None, flips=False)}
     assert found["border", "linear classifier"].recall.value >= 0.9
     assert found["head blacked out", "linear classifier"].recall.value >= 0.9
-    assert found["outline of the head", "linear classifier"].recall.value <= 0.7
     assert found["border", "network"].recall.value == 0.5
 
 
