@@ -36,20 +36,22 @@ def test_the_border_and_the_outline_show_no_more(square):
     assert set(np.unique(shortcuts.silhouette(square))) == {0, 255}
 
 
-def test_a_mark_that_one_class_has_is_found(square, monkeypatch):
-    """Half of the slices are no tumour, told by nothing but a grey corner; the network sees only its own bias."""
+@pytest.mark.parametrize(("marked", "least", "most"), [(True, 0.75, 1.0), (False, 0.2, 0.7)])
+def test_a_mark_that_one_class_has_is_found(square, monkeypatch, marked, least, most):
+    """Half of the slices are no tumour, told by nothing but a grey corner; the network says the same of each."""
     rng = np.random.default_rng(5)
-    images = np.stack([square] * 80) // 2 + rng.integers(0, 9, (80, *square.shape)).astype(np.uint8)
-    truth = np.arange(80) % 2
-    images[truth == 1, :10, :10] = 120
-    samples = [Drawn("notumor" if kind else "glioma", "test" if i >= 40 else "train") for i, kind in enumerate(truth)]
-    by_part = {"train": images[:40], "test": images[40:]}
+    images = np.stack([square] * 160) // 2 + rng.integers(0, 9, (160, *square.shape)).astype(np.uint8)
+    truth = np.arange(160) % 2
+    if marked:
+        images[truth == 1, :10, :10] = 120
+    samples = [Drawn("notumor" if kind else "glioma", "test" if i >= 80 else "train") for i, kind in enumerate(truth)]
+    by_part = {"train": images[:80], "test": images[80:]}
     monkeypatch.setattr(shortcuts, "load_images", lambda chosen, *_: by_part[chosen[0].part])
     monkeypatch.setattr(shortcuts, "logits_of", lambda _, views, flips: np.zeros((len(views), 4), np.float32))
-    found = {(f.view, f.who): f for f in shortcuts.probe(None, samples, TASK, None, flips=False)}
-    assert found["border", "linear classifier"].recall.value >= 0.9
-    assert found["head blacked out", "linear classifier"].recall.value >= 0.9
-    assert found["border", "network"].recall.value == 0.5
+    found = {(f.view, f.who): f.recall.value for f in shortcuts.probe(None, samples, TASK, None, flips=False)}
+    for view in ("whole slice", "head blacked out", "border"):
+        assert least <= found[view, "linear classifier"] <= most
+        assert found[view, "network"] == 0.5
 
 
 class Drawn:
