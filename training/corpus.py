@@ -6,7 +6,7 @@ import csv
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,13 @@ from services.tasks.task import Task
 
 TEST_FOLD, VAL_FOLD = "5", "4"
 NEEDED = {"file", "label", "source", "group"}
+# How a published split's picture comes from the image that stands for it and its look-alikes.
+TURNS: dict[str, Callable[[FloatImage], FloatImage]] = {
+    "0": lambda pixels: pixels,
+    "2": lambda pixels: pixels[::-1, ::-1],
+    "4": np.fliplr,
+    "6": np.flipud,
+}
 
 
 class CorpusError(FalxError):
@@ -32,7 +39,8 @@ class Sample:
     """One image of a corpus.
 
     ``group`` names the images that may show the same head, ``part`` is train, val or test, ``mask`` the outline's file
-    or None, ``cell`` what sampling is balanced over.
+    or None, ``turn`` how the picture is turned before anything else (a key of TURNS), ``cell`` what sampling is
+    balanced over.
     """
 
     path: Path
@@ -44,6 +52,7 @@ class Sample:
     group: str
     part: str
     mask: Path | None
+    turn: str = "0"
 
     @property
     def cell(self) -> str:
@@ -54,12 +63,17 @@ class Sample:
 def read_corpora(folders: Sequence[Path], task: Task, *, val_share: float = 1.0) -> list[Sample]:
     """Every sample of the folders' manifests whose label the task knows, in the manifests' order.
 
+    In a folder's place may stand the file of a published split of its images, which ``_published`` reads.
+
     A manifest has file, label, source, sequence and group, and either split (train, val, test) or fold (5 is test, 4
     is val). With ``val_share`` below 1 only that share of the val groups (chosen by a hash of their name) stays val;
     the others join the training part.
     """
     samples: list[Sample] = []
     for folder in folders:
+        if folder.is_file():
+            samples += _published(folder, task, val_share)
+            continue
         manifest = folder / "manifest.csv"
         if not manifest.exists():
             raise CorpusError(f"{folder} holds no manifest.csv; name a folder that does with --data.")
@@ -98,6 +112,29 @@ def _sample(folder: Path, row: dict[str, str], val_share: float) -> Sample:
     )
 
 
+def _published(split: Path, task: Task, val_share: float) -> list[Sample]:
+    """The samples of a published split: official, part (train or test), label, image, transform of each picture.
+
+    What else is known of an image, its group above all, stands in the manifest beside the split. Such splits have no
+    val part: a tenth of ``val_share`` of the training groups becomes one.
+    """
+    known = {sample.path: sample for sample in read_corpora([split.parent], task)}
+    samples = []
+    with split.open(newline="", encoding="utf-8") as lines:
+        reader = csv.DictReader(lines)
+        if lacking := sorted({"part", "label", "image", "transform"} - set(reader.fieldnames or ())):
+            raise CorpusError(f"{split} lacks the column {', '.join(lacking)}; name a folder or a published split.")
+        for row in reader:
+            image = known.get(split.parent / row["image"])
+            if image is None or row["transform"] not in TURNS or row["label"] not in task.labels:
+                raise CorpusError(f"{split} has a line for {row['image']} that its manifest.csv does not explain.")
+            part = "val" if row["part"] == "train" and _uniform(image.group) < val_share / 10 else row["part"]
+            samples.append(
+                replace(image, corpus=split.stem, label=row["label"], part=part, turn=row["transform"], mask=None)
+            )
+    return samples
+
+
 def _uniform(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
 
@@ -120,7 +157,8 @@ def data_hash(samples: Sequence[Sample]) -> str:
     """Hex SHA-256 over each sample's corpus, file name, content and label, in order."""
     digest = hashlib.sha256()
     for sample in samples:
-        digest.update(f"{sample.corpus}/{sample.path.name}/{sample.label}/{sample.part}".encode())
+        turn = f"/{sample.turn}" if sample.turn != "0" else ""
+        digest.update(f"{sample.corpus}/{sample.path.name}/{sample.label}/{sample.part}{turn}".encode())
         digest.update(hashlib.sha256(sample.path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -129,7 +167,8 @@ def load_images(samples: Sequence[Sample], task: Task, cache: Path | None = None
     """The samples decoded and prepared by the serving code: uint8 (samples, size, size)."""
 
     def image(sample: Sample) -> FloatImage:
-        return prepare(decode(sample.path.read_bytes()).pixels, task.preparation).pixels
+        pixels = TURNS[sample.turn](decode(sample.path.read_bytes()).pixels)
+        return prepare(np.ascontiguousarray(pixels), task.preparation).pixels
 
     return _load(samples, task, cache, "images", image)
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from services.inference.card import WEIGHTS
-from services.inference.figures import Estimate, Evaluation
+from services.inference.figures import Estimate, Evaluation, PublishedFigures
 from services.inference.networks import build, set_arrays
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
@@ -24,6 +24,7 @@ from services.tasks.task import Task
 from training.calibrate import Calibration, calibrate
 from training.corpus import CorpusError, Sample, allowed_classes, data_hash, load_images, read_corpora
 from training.evaluation.logits import logits_of
+from training.evaluation.published import published_figures
 from training.evaluation.report import evaluate
 from training.evaluation.robustness import robustness
 from training.evaluation.shortcuts import probe
@@ -66,12 +67,7 @@ class FinishedRun:
 
     def register(self, repository: ModelRepository) -> tuple[ModelRef, Evaluation]:
         """A new version of the model, with figures of val and test."""
-        path = self.run / CALIBRATION
-        if not path.exists():
-            raise RunError(f"{self.run} is not calibrated; run “python -m training calibrate --run {self.run}” first.")
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        flips = bool(stored.pop("flips"))
-        calibration = Calibration(**stored)
+        calibration, flips = self._calibrated()
         scores = score(self.model, self.samples, self.task, self.cache, flips=flips)
         evaluation = evaluate(self.task, scores, calibration.temperature, calibration.threshold)
         evaluation = evaluation.model_copy(
@@ -81,6 +77,21 @@ class FinishedRun:
             self.model, self.settings, self.samples, calibration, evaluation, scores, repository, flips=flips
         )
         return ref, evaluation
+
+    def published(self) -> PublishedFigures:
+        """Figures on the published split that the run learnt from."""
+        calibration, flips = self._calibrated()
+        scores = score(self.model, self.samples, self.task, self.cache, flips=flips)
+        network = self.settings.network
+        return published_figures(self.task, network, self.samples, scores, calibration.temperature)
+
+    def _calibrated(self) -> tuple[Calibration, bool]:
+        path = self.run / CALIBRATION
+        if not path.exists():
+            raise RunError(f"{self.run} is not calibrated; run “python -m training calibrate --run {self.run}” first.")
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        flips = bool(stored.pop("flips"))
+        return Calibration(**stored), flips
 
 
 def score_again(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from services.inference.figures import Estimate, Evaluation, Pair
+from services.inference.figures import Estimate, Evaluation, Pair, PublishedFigures
 
 
 def show(evaluation: Evaluation) -> None:
@@ -61,6 +61,17 @@ def show_pairs(pairs: Sequence[Pair]) -> None:
         counts = map(str, (p.images, p.only_first, p.only_second, p.neither))
         shares = (f"{p.p_value:.3g}", _words(p.difference), _words(p.agreement), f"{p.kappa:.3f}")
         table.add_row(p.first, p.second, *counts, *shares)
+    Console(width=170).print(table)
+
+
+def show_published(figures: PublishedFigures) -> None:
+    """Print what a network reaches on a published split, with and without the images that leaked."""
+    table = Table(
+        f"{figures.network_title} on {figures.split}", "images", "accuracy", "macro-F1", "precision", "recall"
+    )
+    for part in (figures.every, figures.seen, figures.others):
+        shares = (part.accuracy, part.macro_f1, part.precision, part.recall)
+        table.add_row(part.name, str(part.images), *map(_words, shares))
     Console(width=170).print(table)
 
 

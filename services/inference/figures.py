@@ -124,6 +124,22 @@ class Evaluation(Frozen):
     shortcuts: tuple[ShortcutFigures, ...] = ()
 
 
+class PublishedFigures(Frozen):
+    """A network trained and tested on the split that others publish figures of, whose test images are no new patients.
+
+    ``every`` is the whole test part, ``seen`` its images of which the training part holds the same slice (turned or
+    mirrored perhaps), ``others`` the rest, most of which still share their head with a training image.
+    """
+
+    network: str
+    network_title: str
+    split: str
+    trained: int
+    every: PartFigures
+    seen: PartFigures
+    others: PartFigures
+
+
 class Pair(Frozen):
     """Two models on the test images whose class is known.
 

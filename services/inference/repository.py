@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from services.errors import InferenceError, ModelDamaged, ModelMismatch, ModelNotFound
 from services.inference.card import CARD, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card
-from services.inference.figures import Evaluation, Pair
+from services.inference.figures import Evaluation, Pair, PublishedFigures
 from services.inference.prediction import ModelRef
 from services.inference.scores import Scores, read_scores
 
-LIVE, LOCK, COMPARISON = "live.json", "live.lock", "comparison.json"
+LIVE, LOCK, COMPARISON, PUBLISHED = "live.json", "live.lock", "comparison.json", "published.json"
+T = TypeVar("T")
 
 
 class Change(BaseModel):
@@ -121,26 +123,38 @@ class ModelRepository:
 
     def pairs(self, task: str) -> tuple[Pair, ...]:
         """How the versions of a task differ, as last compared; those of versions that serve no more are left out."""
-        path = self.root / task / COMPARISON
-        try:
-            found = _PAIRS.validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return ()
-        except (OSError, ValidationError) as error:
-            raise ModelDamaged(
-                f"{task}/{COMPARISON} does not read: {error}. Write it again: python -m training compare"
-            ) from error
         serving = self.live().get(task)
         live = {str(ModelRef(task, *pair)) for pair in serving.versions.items()} if serving else set()
-        return tuple(pair for pair in found if {pair.first, pair.second} <= live)
+        return tuple(p for p in self._of_task(task, COMPARISON, _PAIRS) if {p.first, p.second} <= live)
 
     def keep_pairs(self, task: str, pairs: Sequence[Pair]) -> None:
         """Put ``pairs`` in the place of what was kept; InferenceError where the folder cannot be written."""
-        path = self.root / task / COMPARISON
+        self._keep(task, COMPARISON, _PAIRS.dump_json(tuple(pairs), indent=1))
+
+    def published(self, task: str) -> tuple[PublishedFigures, ...]:
+        """What networks of the task reach on the split that others publish figures of, by network."""
+        return self._of_task(task, PUBLISHED, _PUBLISHED)
+
+    def keep_published(self, task: str, figures: PublishedFigures) -> None:
+        """Put ``figures`` in the place of those of the same network; InferenceError where that cannot be written."""
+        others = [kept for kept in self.published(task) if kept.network != figures.network]
+        ordered = sorted([*others, figures], key=lambda kept: kept.network)
+        self._keep(task, PUBLISHED, _PUBLISHED.dump_json(tuple(ordered), indent=1))
+
+    def _of_task(self, task: str, name: str, kind: TypeAdapter[tuple[T, ...]]) -> tuple[T, ...]:
+        path = self.root / task / name
+        try:
+            return kind.validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValidationError) as error:
+            raise ModelDamaged(f"{task}/{name} of the model repository does not read: {error}. Restore it.") from error
+
+    def _keep(self, task: str, name: str, content: bytes) -> None:
         with self._disk():
-            partial = path.with_suffix(".partial")
-            partial.write_bytes(_PAIRS.dump_json(tuple(pairs), indent=1) + b"\n")
-            partial.replace(path)
+            partial = self.root / task / f"{name}.partial"
+            partial.write_bytes(content + b"\n")
+            partial.replace(self.root / task / name)
 
     def verify(self, ref: ModelRef) -> Card:
         """The card, after every file it names was found to have the hash it states; ModelDamaged otherwise."""
@@ -210,6 +224,7 @@ class ModelRepository:
 
 _LIVE_FILE = TypeAdapter(dict[str, Serving])
 _PAIRS = TypeAdapter(tuple[Pair, ...])
+_PUBLISHED = TypeAdapter(tuple[PublishedFigures, ...])
 
 
 @lru_cache(maxsize=8)

@@ -1,4 +1,4 @@
-"""Commands that measure versions: evaluate, compare, heat."""
+"""Commands that measure versions: evaluate, compare, published, heat."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from services.inference.backend import load_backend
-from training.commands import CACHE, MODELS, NO_DATA, TASK, Cache, Data, Models, TaskKey, app, finished_run
+from training.commands import CACHE, MODELS, NO_DATA, RUN, TASK, Cache, Data, Models, Run, TaskKey, app, finished_run
 
 
 @app.command()
@@ -71,6 +71,18 @@ def compare(
     pairs = compare_all(known, [(ref, repository.scores(ref)) for ref in refs])
     repository.keep_pairs(task, pairs)
     show_pairs(pairs)
+
+
+@app.command()
+def published(run: Run = RUN, cache: Cache = CACHE, models: Models = MODELS) -> None:
+    """Measure a calibrated run on the published split that it learnt from, print it, keep it for the metrics page."""
+    from services.inference.repository import ModelRepository
+    from training.table import show_published
+
+    finished = finished_run(run, cache)
+    figures = finished.published()
+    ModelRepository(models).keep_published(finished.task.key, figures)
+    show_published(figures)
 
 
 @app.command()
