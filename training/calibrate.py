@@ -23,18 +23,24 @@ class Calibration:
 
 
 def calibrate(logits: NDArray[np.float32], allowed: NDArray[np.float32]) -> Calibration:
-    """Fit both on the val part: ``logits`` (n, classes) and ``allowed`` (n, classes) of 0 and 1.
+    """Fit both on the val part: ``logits`` (n, classes) and ``allowed`` (n, classes) of 0 and 1."""
+    temperature, _ = fit_temperature(logits, allowed)
+    threshold, reason = choose_threshold(probabilities(logits, temperature), allowed)
+    return Calibration(round(temperature, 4), threshold, reason)
 
-    The temperature minimises the negative log of the probability of the allowed classes (Guo et al., 2017).
+
+def fit_temperature(logits: NDArray[np.float32], allowed: NDArray[np.float32]) -> tuple[float, float]:
+    """The temperature of the lowest loss, and that loss: the mean negative log of the allowed classes' probability.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017).
     """
 
     def loss(log_temperature: float) -> float:
         shares = probabilities(logits, float(np.exp(log_temperature)))
         return float(-np.log(np.maximum((shares * allowed).sum(axis=1), 1e-12)).mean())
 
-    temperature = float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
-    threshold, reason = choose_threshold(probabilities(logits, temperature), allowed)
-    return Calibration(round(temperature, 4), threshold, reason)
+    found = minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded")
+    return float(np.exp(found.x)), float(found.fun)
 
 
 def choose_threshold(shares: NDArray[np.float64], allowed: NDArray[np.float32]) -> tuple[float, str]:

@@ -19,7 +19,8 @@ from services.imaging.prepare import prepare, to_square
 from services.imaging.slice import FloatImage
 from services.tasks.task import Task
 
-TEST_FOLD, VAL_FOLD = "5", "4"
+FOLDS = ("1", "2", "3", "4", "5")
+TEST_FOLD = "5"
 NEEDED = {"file", "label", "source", "group"}
 # How a published split's picture comes from the image that stands for it and its look-alikes.
 TURNS: dict[str, Callable[[FloatImage], FloatImage]] = {
@@ -60,14 +61,16 @@ class Sample:
         return f"{self.source} {self.sequence} {self.label}"
 
 
-def read_corpora(folders: Sequence[Path], task: Task, *, val_share: float = 1.0) -> list[Sample]:
+def read_corpora(
+    folders: Sequence[Path], task: Task, *, val_share: float = 1.0, test_fold: str = TEST_FOLD
+) -> list[Sample]:
     """Every sample of the folders' manifests whose label the task knows, in the manifests' order.
 
     In a folder's place may stand the file of a published split of its images, which ``_published`` reads.
 
-    A manifest has file, label, source, sequence and group, and either split (train, val, test) or fold (5 is test, 4
-    is val). With ``val_share`` below 1 only that share of the val groups (chosen by a hash of their name) stays val;
-    the others join the training part.
+    A manifest has file, label, source, sequence and group, and either split (train, val, test) or fold: images of
+    ``test_fold`` are test, those of the fold before it (of the first: the last) val. With ``val_share`` below 1 only
+    that share of the val groups (chosen by a hash of their name) stays val; the others join the training part.
     """
     samples: list[Sample] = []
     for folder in folders:
@@ -88,15 +91,16 @@ def read_corpora(folders: Sequence[Path], task: Task, *, val_share: float = 1.0)
                         f"{manifest} has the label “{row['label']}”, which {task.key} does not know; "
                         f"it knows {', '.join(task.labels)}."
                     )
-                samples.append(_sample(folder, row, val_share))
+                samples.append(_sample(folder, row, val_share, test_fold))
     return samples
 
 
-def _sample(folder: Path, row: dict[str, str], val_share: float) -> Sample:
+def _sample(folder: Path, row: dict[str, str], val_share: float, test_fold: str) -> Sample:
     if "split" in row:
         part = row["split"]
     else:
-        part = {TEST_FOLD: "test", VAL_FOLD: "val"}.get(row["fold"], "train")
+        val_fold = FOLDS[FOLDS.index(test_fold) - 1]
+        part = {test_fold: "test", val_fold: "val"}.get(row["fold"], "train")
     if part == "val" and _uniform(row["group"]) >= val_share:
         part = "train"
     return Sample(

@@ -29,7 +29,7 @@ from training.evaluation.report import evaluate
 from training.evaluation.robustness import robustness
 from training.evaluation.shortcuts import probe
 from training.register import in_half_precision, register
-from training.run import BEST, RunError, read_settings
+from training.run import BEST, RunError, read_settings, samples_of
 
 CALIBRATION = "calibration.json"
 TOLERANCE = 0.002
@@ -46,8 +46,7 @@ class FinishedRun:
     @cached_property
     def samples(self) -> list[Sample]:
         """Val and test samples behind the train ones, as the run saw them."""
-        folders = [Path(folder) for folder in self.settings.data]
-        return read_corpora(folders, self.task, val_share=self.settings.val_share)
+        return samples_of(self.settings)
 
     @cached_property
     def model(self) -> keras.Model:
@@ -67,7 +66,7 @@ class FinishedRun:
 
     def register(self, repository: ModelRepository) -> tuple[ModelRef, Evaluation]:
         """A new version of the model, with figures of val and test."""
-        calibration, flips = self._calibrated()
+        calibration, flips = self.calibrated()
         scores = score(self.model, self.samples, self.task, self.cache, flips=flips)
         evaluation = evaluate(self.task, scores, calibration.temperature, calibration.threshold)
         evaluation = evaluation.model_copy(
@@ -80,12 +79,13 @@ class FinishedRun:
 
     def published(self) -> PublishedFigures:
         """Figures on the published split that the run learnt from."""
-        calibration, flips = self._calibrated()
+        calibration, flips = self.calibrated()
         scores = score(self.model, self.samples, self.task, self.cache, flips=flips)
         network = self.settings.network
         return published_figures(self.task, network, self.samples, scores, calibration.temperature)
 
-    def _calibrated(self) -> tuple[Calibration, bool]:
+    def calibrated(self) -> tuple[Calibration, bool]:
+        """What ``calibrate`` found, and whether flips were averaged; RunError where it has not been done."""
         path = self.run / CALIBRATION
         if not path.exists():
             raise RunError(f"{self.run} is not calibrated; run “python -m training calibrate --run {self.run}” first.")
@@ -173,7 +173,7 @@ def score(model: keras.Model, samples: Sequence[Sample], task: Task, cache: Path
     return Scores(
         logits=np.concatenate(logits)[order],
         sharpness=np.array(sharpness, np.float32)[order],
-        file=np.array([s.path.name for s in kept]),
+        name=np.array([s.path.name for s in kept]),
         corpus=column("corpus"),
         label=column("label"),
         source=column("source"),

@@ -16,20 +16,23 @@ from numpy.typing import NDArray
 from services.inference.networks import build, get_network, load_file, load_starting_weights
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
+from training.calibrate import fit_temperature
 from training.corpus import (
     allowed_classes,
     load_images,
     load_outlines,
     outline_known,
-    read_corpora,
     sampling_weights,
 )
+from training.evaluation.logits import logits_of
 from training.losses import OutlineLoss, PartialLabelLoss
-from training.run import BEST, HEAD, HISTORY, SETTINGS, RunSettings
+from training.run import BEST, HEAD, HISTORY, SETTINGS, RunSettings, samples_of
+from training.style import restyle
 
-WATCHED = "val_logits_loss"
+WATCHED = "val_calibrated"
 # Outlines fill a few hundredths of a slice.
 OUTLINE_PRIOR = keras.initializers.Constant(-3.0)
+COPIES = 2
 HEAD_EPOCH = 100_000  # far from the passes of the main phase, so that its draws differ
 
 
@@ -43,7 +46,7 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
     keras.utils.set_random_seed(settings.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if settings.mixed_precision else "float32")
     task = get_task(settings.task)
-    samples = read_corpora([Path(folder) for folder in settings.data], task, val_share=settings.val_share)
+    samples = samples_of(settings)
     train = [sample for sample in samples if sample.part == "train"]
     val = [sample for sample in samples if sample.part == "val"]
     with _all_devices():
@@ -72,9 +75,8 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
         if not goes_on:
             _fit_heads(learner, settings, draws)
             learner.save_weights(run / HEAD)
-        images = as_input(load_images(val, task, cache))
-        seen = {"logits": allowed_classes(val, task), "outline": np.full((len(val), draws.cells, draws.cells, 1), -1.0)}
-        _fit_all(learner, model, settings, draws, (images, seen), run, resume=resume)
+        scored = ScoreVal(model, load_images(val, task, cache), allowed_classes(val, task), settings.seed)
+        _fit_all(learner, model, settings, draws, scored, run, resume=resume)
     return run / BEST
 
 
@@ -103,11 +105,6 @@ def _start(model: keras.Model, settings: RunSettings) -> None:
         load_starting_weights(model, settings.network, settings.weights)
 
 
-def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Prepared images uint8 (n, side, side) as the networks take them: float32 (n, side, side, 1) in 0..1."""
-    return images[..., None].astype(np.float32) / np.float32(255)
-
-
 def _compile(learner: keras.Model, optimizer: keras.optimizers.Optimizer, settings: RunSettings) -> None:
     learner.compile(
         optimizer,
@@ -130,6 +127,30 @@ def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> Non
         shuffle=False,
         verbose=_verbosity(),
     )
+
+
+class ScoreVal(keras.callbacks.Callback):
+    """Adds to a pass's figures the val loss that calibration would leave, the temperature, and the share right.
+
+    The loss before calibration would choose the pass that is surest of itself, not the one that ranks best. Beside
+    each slice stand two copies in another scanner's style: val has few scanners, and the choice should not hang on
+    them. ``images`` uint8 (n, side, side), ``allowed`` (n, classes) of 0 and 1.
+    """
+
+    def __init__(self, model: keras.Model, images: NDArray[np.uint8], allowed: NDArray[np.float32], seed: int) -> None:
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        copies = [restyle(image, rng) for _ in range(COPIES) for image in images]
+        self.shipped, self.images = model, np.concatenate([images, np.stack(copies)])
+        self.allowed = np.tile(allowed, (1 + COPIES, 1))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Called with the averaged weights in place, before whoever reads the figures."""
+        logits = logits_of(self.shipped, self.images, flips=False)
+        temperature, loss = fit_temperature(logits, self.allowed)
+        right = self.allowed[np.arange(len(logits)), logits.argmax(axis=1)].mean()
+        if logs is not None:
+            logs.update({WATCHED: loss, "val_temperature": temperature, "val_right": float(right)})
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -167,7 +188,7 @@ def _fit_all(
     model: keras.Model,
     settings: RunSettings,
     draws: Draws,
-    val: tuple[Any, Any],
+    scored: ScoreVal,
     run: Path,
     *,
     resume: bool,
@@ -180,6 +201,7 @@ def _fit_all(
     callbacks = [
         keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
         keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
+        scored,
         KeepBest(model, run / BEST, _best_so_far(run) if resume else float("inf"), always=settings.keep_last),
         keras.callbacks.CSVLogger(str(run / HISTORY), append=resume),
     ]
@@ -193,8 +215,6 @@ def _fit_all(
         epochs=settings.passes,
         steps_per_epoch=settings.steps,
         shuffle=False,
-        validation_data=val,
-        validation_batch_size=64,
         callbacks=callbacks,
         verbose=_verbosity(),
     )

@@ -11,7 +11,7 @@ from typing import Any
 from services.errors import FalxError, ModelNotFound
 from services.inference.networks import get_network
 from services.tasks import get_task
-from training.corpus import CorpusError, read_corpora
+from training.corpus import TEST_FOLD, CorpusError, Sample, read_corpora
 
 BEST, HEAD, SETTINGS, HISTORY = "best.weights.h5", "head.weights.h5", "run.json", "history.csv"
 
@@ -31,7 +31,7 @@ class RunSettings:
     changes of style and place, less than 1 in a last run that refines (He et al., "Data Augmentation Revisited", 2019);
     ``mixup`` is the alpha by which pictures are blended, 0 for not at all; ``ema`` is the momentum of the averaged
     weights that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass. ``averaged``
-    names the runs whose weights were averaged.
+    names the runs whose weights were averaged; ``test_fold`` is the fold that nothing is learnt from or chosen by.
     """
 
     task: str
@@ -58,6 +58,7 @@ class RunSettings:
     mixed_precision: bool = False
     keep_last: bool = False
     averaged: tuple[str, ...] = ()
+    test_fold: str = TEST_FOLD
 
     @property
     def steps(self) -> int:
@@ -76,6 +77,12 @@ def read_settings(run: Path) -> RunSettings:
         return RunSettings(**(stored | listed))
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{path} does not read ({error}); restore it, or train again.") from error
+
+
+def samples_of(settings: RunSettings) -> list[Sample]:
+    """Every sample of the run's corpora, in their order, in the parts that the run saw."""
+    folders = [Path(folder) for folder in settings.data]
+    return read_corpora(folders, get_task(settings.task), val_share=settings.val_share, test_fold=settings.test_fold)
 
 
 def resumed(run: Path, asked: RunSettings, given: Collection[str]) -> RunSettings:
@@ -97,7 +104,7 @@ def _shown(value: Any) -> str:
 
 def check_start(settings: RunSettings) -> None:
     """Raise the sentence for whatever keeps the run from starting: task, network, starting weights or data."""
-    task = get_task(settings.task)
+    get_task(settings.task)
     get_network(settings.network)
     weights = Path(settings.weights)
     if weights.is_dir():
@@ -113,8 +120,7 @@ def check_start(settings: RunSettings) -> None:
             )
     if settings.weights not in ("imagenet", "none") and not weights.exists():
         raise ModelNotFound(f"The starting weights {weights} are not there. Give a file, “imagenet” or “none”.")
-    folders = [Path(folder) for folder in settings.data]
-    parts = {sample.part for sample in read_corpora(folders, task, val_share=settings.val_share)}
+    parts = {sample.part for sample in samples_of(settings)}
     if missing := {"train", "val"} - parts:
         raise CorpusError(f"The folders hold no image of the part {' or '.join(sorted(missing))}; add one with --data.")
 
@@ -135,8 +141,10 @@ def averaged_settings(runs: Sequence[Path]) -> RunSettings:
     for run in runs:
         check_finished(run)
     all_settings = [read_settings(run) for run in runs]
-    if len({(s.task, s.network, s.data) for s in all_settings}) > 1:
-        raise RunError("Runs of different tasks, networks or data have no average; name runs that agree in these.")
+    if len({(s.task, s.network, s.data, s.test_fold) for s in all_settings}) > 1:
+        raise RunError(
+            "Runs of different tasks, networks, data or folds have no average; name runs that agree in these."
+        )
     # The groups kept at a smaller share are among those kept at a larger one.
     least = min(s.val_share for s in all_settings)
     return replace(all_settings[-1], val_share=least, averaged=tuple(str(run) for run in runs))
@@ -147,3 +155,14 @@ def starting_weights(settings: RunSettings) -> str:
     while Path(settings.weights).is_dir():
         settings = read_settings(Path(settings.weights))
     return settings.weights
+
+
+def recipe_of(run: Path) -> RunSettings:
+    """The settings of a finished run as any fold can use them: from the starting weights, in one go.
+
+    Raises RunError where the run is a mean of runs: what it went on from has seen the other folds' test images.
+    """
+    settings = read_settings(run)
+    if settings.averaged:
+        raise RunError(f"{run} is a mean of runs, which no fold can repeat; name one of those with --like.")
+    return replace(settings, weights=starting_weights(settings))

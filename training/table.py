@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from services.inference.figures import Estimate, Evaluation, Pair, PublishedFigures
+from services.inference.figures import CrossvalFigures, Estimate, Evaluation, Pair, PublishedFigures
 
 
 def show(evaluation: Evaluation) -> None:
@@ -72,6 +72,16 @@ def show_published(figures: PublishedFigures) -> None:
     for part in (figures.every, figures.seen, figures.others):
         shares = (part.accuracy, part.macro_f1, part.precision, part.recall)
         table.add_row(part.name, str(part.images), *map(_words, shares))
+    Console(width=170).print(table)
+
+
+def show_crossval(figures: CrossvalFigures) -> None:
+    """Print what a recipe reaches on each fold and on all of them."""
+    table = Table(f"{figures.network_title}, cross-validated", "images", "groups", "accuracy", "macro-F1")
+    table.add_column("calibration error")
+    for part in (*figures.folds, figures.pooled, *figures.sources):
+        shares = (part.accuracy, part.macro_f1, part.calibration_error)
+        table.add_row(part.name, str(part.images), str(part.groups), *map(_words, shares))
     Console(width=170).print(table)
 
 

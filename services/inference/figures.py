@@ -124,6 +124,20 @@ class Evaluation(Frozen):
     shortcuts: tuple[ShortcutFigures, ...] = ()
 
 
+class CrossvalFigures(Frozen):
+    """A recipe over the patient folds: each fold tested by a run that never saw it, ``pooled`` over all of them.
+
+    ``sources`` are the pooled images of each source that holds more than one class.
+    """
+
+    network: str
+    network_title: str
+    passes: int
+    folds: tuple[PartFigures, ...]
+    pooled: PartFigures
+    sources: tuple[PartFigures, ...]
+
+
 class PublishedFigures(Frozen):
     """A network trained and tested on the split that others publish figures of, whose test images are no new patients.
 

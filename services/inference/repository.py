@@ -16,12 +16,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_
 
 from services.errors import InferenceError, ModelDamaged, ModelMismatch, ModelNotFound
 from services.inference.card import CARD, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card
-from services.inference.figures import Evaluation, Pair, PublishedFigures
+from services.inference.figures import CrossvalFigures, Evaluation, Pair, PublishedFigures
 from services.inference.prediction import ModelRef
 from services.inference.scores import Scores, read_scores
 
 LIVE, LOCK, COMPARISON, PUBLISHED = "live.json", "live.lock", "comparison.json", "published.json"
+CROSSVAL = "crossval.json"
 T = TypeVar("T")
+N = TypeVar("N", PublishedFigures, CrossvalFigures)
 
 
 class Change(BaseModel):
@@ -137,9 +139,15 @@ class ModelRepository:
 
     def keep_published(self, task: str, figures: PublishedFigures) -> None:
         """Put ``figures`` in the place of those of the same network; InferenceError where that cannot be written."""
-        others = [kept for kept in self.published(task) if kept.network != figures.network]
-        ordered = sorted([*others, figures], key=lambda kept: kept.network)
-        self._keep(task, PUBLISHED, _PUBLISHED.dump_json(tuple(ordered), indent=1))
+        self._keep(task, PUBLISHED, _PUBLISHED.dump_json(_with(self.published(task), figures), indent=1))
+
+    def crossval(self, task: str) -> tuple[CrossvalFigures, ...]:
+        """What recipes of the task reach over the patient folds, by network."""
+        return self._of_task(task, CROSSVAL, _CROSSVAL)
+
+    def keep_crossval(self, task: str, figures: CrossvalFigures) -> None:
+        """Put ``figures`` in the place of those of the same network; InferenceError where that cannot be written."""
+        self._keep(task, CROSSVAL, _CROSSVAL.dump_json(_with(self.crossval(task), figures), indent=1))
 
     def _of_task(self, task: str, name: str, kind: TypeAdapter[tuple[T, ...]]) -> tuple[T, ...]:
         path = self.root / task / name
@@ -225,6 +233,12 @@ class ModelRepository:
 _LIVE_FILE = TypeAdapter(dict[str, Serving])
 _PAIRS = TypeAdapter(tuple[Pair, ...])
 _PUBLISHED = TypeAdapter(tuple[PublishedFigures, ...])
+_CROSSVAL = TypeAdapter(tuple[CrossvalFigures, ...])
+
+
+def _with(kept: tuple[N, ...], figures: N) -> tuple[N, ...]:
+    every: dict[str, N] = {one.network: one for one in kept} | {figures.network: figures}
+    return tuple(every[network] for network in sorted(every))
 
 
 @lru_cache(maxsize=8)

@@ -21,13 +21,14 @@ class Scores:
     """One entry an image of val and test, in the order of the manifests; scores.npz of a version's folder.
 
     ``logits`` float32 (n, classes), before the temperature; ``sharpness`` float32 (n,) is the standard deviation of the
-    prepared slice's Laplacian, 0 for a blank one. The others are text (n,): ``label`` as the manifest has it, ``part``
-    val or test, ``group`` names images that may show the same head, ``plane`` and ``sequence`` may be empty.
+    prepared slice's Laplacian, 0 for a blank one. The others are text (n,): ``name`` is the file's, ``label`` as the
+    manifest has it, ``part`` val or test, ``group`` names images that may show the same head, ``plane`` and
+    ``sequence`` may be empty.
     """
 
     logits: NDArray[np.float32]
     sharpness: NDArray[np.float32]
-    file: Texts
+    name: Texts
     corpus: Texts
     label: Texts
     source: Texts
@@ -49,10 +50,16 @@ class Scores:
         np.savez_compressed(file, allow_pickle=False, **columns)
 
 
+def joined(several: Sequence[Scores]) -> Scores:
+    """The images of each, one after the other."""
+    names = [field.name for field in fields(Scores)]
+    return Scores(**{name: np.concatenate([getattr(scores, name) for scores in several]) for name in names})
+
+
 def read_scores(path: Path) -> Scores:
     """Raises ModelDamaged where the file is missing, or no such file."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Scores(**{field.name: arrays[field.name] for field in fields(Scores)})
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ModelDamaged(

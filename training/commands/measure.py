@@ -1,4 +1,4 @@
-"""Commands that measure versions: evaluate, compare, published, heat."""
+"""Commands that measure versions: evaluate, compare, crossval, published, heat."""
 
 from __future__ import annotations
 
@@ -71,6 +71,31 @@ def compare(
     pairs = compare_all(known, [(ref, repository.scores(ref)) for ref in refs])
     repository.keep_pairs(task, pairs)
     show_pairs(pairs)
+
+
+@app.command()
+def crossval(
+    like: Annotated[Path, typer.Option(help="Folder of a finished run whose recipe every fold follows.")],
+    run: Run = Path("runs/crossval"),
+    cache: Cache = CACHE,
+    models: Models = MODELS,
+) -> None:
+    """Train and score a recipe once for each patient fold, print it and keep it for the metrics page.
+
+    Started again, it goes on where it was cut.
+    """
+    from services.inference.repository import ModelRepository
+    from training.run import check_start, recipe_of
+    from training.table import show_crossval
+
+    recipe = recipe_of(like)
+    check_start(recipe)
+    load_backend()
+    from training.crossval import crossval as over_folds
+
+    figures = over_folds(recipe, run, cache)
+    ModelRepository(models).keep_crossval(recipe.task, figures)
+    show_crossval(figures)
 
 
 @app.command()

@@ -22,7 +22,7 @@ def compare(task: Task, first: tuple[ModelRef, Scores], second: tuple[ModelRef, 
     (one, scores), (other, others) = first, second
     # The temperature changes no answer, so 1 serves.
     a, b = Known(task, scores, 1.0), Known(task, others, 1.0)
-    files = [known.scores.file[known.test].tolist() for known in (a, b)]
+    files = [known.scores.name[known.test].tolist() for known in (a, b)]
     if files[0] != files[1]:
         raise CorpusError(f"{one} and {other} were not measured on the same test images; register one of them again.")
     truth = a.truth[a.test]

@@ -28,7 +28,7 @@ def published_figures(
         )
     trained = {s.path.name for s in samples if s.part != "test"}
     known = Known(task, scores, temperature)
-    leaked = np.isin(scores.file, sorted(trained))
+    leaked = np.isin(scores.name, sorted(trained))
     return PublishedFigures(
         network=network,
         network_title=get_network(network).title,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.inference.calibration import probabilities
-from training.calibrate import calibrate, choose_threshold
+from training.calibrate import calibrate, choose_threshold, fit_temperature
 from training.evaluation.figures import (
     expected_calibration_error,
     multiplicities,
@@ -135,6 +135,18 @@ def test_temperature_undoes_overconfidence():
     labels = np.array([rng.choice(3, p=row) for row in probabilities(true_logits.astype(np.float32))])
     found = calibrate((true_logits * 3).astype(np.float32), np.eye(3, dtype=np.float32)[labels])
     assert found.temperature == pytest.approx(3, rel=0.1)
+
+
+def test_the_fitted_loss_does_not_depend_on_the_scale_of_the_logits():
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 2, (300, 3)).astype(np.float32)
+    allowed = np.eye(3, dtype=np.float32)[[rng.choice(3, p=row) for row in probabilities(logits)]]
+    temperature, loss = fit_temperature(logits, allowed)
+    sharper, same = fit_temperature(logits * 2, allowed)
+    assert sharper == pytest.approx(2 * temperature, rel=1e-2)
+    assert same == pytest.approx(loss, rel=1e-4)
+    by_hand = -np.log((probabilities(logits, temperature) * allowed).sum(axis=1)).mean()
+    assert loss == pytest.approx(by_hand)
 
 
 def test_threshold_is_the_lowest_that_reaches_the_target():

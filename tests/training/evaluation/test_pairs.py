@@ -24,7 +24,7 @@ def scores(answers: list[str]) -> Scores:
     return Scores(
         logits=logits,
         sharpness=np.zeros(len(answers), np.float32),
-        file=np.array([f"{i}.png" for i in range(len(answers))]),
+        name=np.array([f"{i}.png" for i in range(len(answers))]),
         corpus=same,
         label=np.array(LABELS[: len(answers)]),
         source=same,
@@ -67,6 +67,6 @@ def test_every_two_are_compared_once():
 
 
 def test_other_images_are_refused():
-    others = replace(SECOND, file=np.array([f"other{i}.png" for i in range(len(SECOND))]))
+    others = replace(SECOND, name=np.array([f"other{i}.png" for i in range(len(SECOND))]))
     with pytest.raises(CorpusError, match="not measured on the same"):
         compare(TASK, (REFS[0], FIRST), (REFS[1], others))
