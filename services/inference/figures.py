@@ -104,13 +104,28 @@ class ShortcutFigures(Frozen):
     recall: Estimate
 
 
+class Mistake(Frozen):
+    """A test image that was answered wrongly: whose it is, what it is, what was said and with what confidence."""
+
+    name: str
+    corpus: str
+    source: str
+    plane: str
+    truth: str
+    answer: str
+    confidence: float
+
+
 class Evaluation(Frozen):
     """evaluation.json: the card's figures with the curves that a page draws.
 
     ``roc`` is class key → {"false_positive_rate": […], "true_positive_rate": […]} on test, one class against the
-    others; ``reliability`` holds {confidence, right, images} a bin; ``uncertain`` is the share of test slices below the
-    threshold and the accuracy of the others; ``robustness`` and ``shortcuts`` are empty where the images were not at
-    hand.
+    others, and ``pr`` class key → {"recall": […], "precision": […]}. ``cuts`` is the name in ``presence`` →
+    {"cut": […], "sensitivity": […], "specificity": […]} of calling a tumour from each probability of one on, where both
+    kinds of image were scored. ``reliability`` holds {confidence, right, images} a bin; ``uncertain`` is the share of
+    test slices below the threshold and the accuracy of the others; ``mistakes`` are the surest ones first.
+    ``robustness`` and ``shortcuts`` are empty where the images were not at hand, and what a version registered before
+    it was measured lacks is empty too.
     """
 
     val: PartFigures
@@ -120,6 +135,9 @@ class Evaluation(Frozen):
     reliability: tuple[dict[str, float], ...]
     roc: dict[str, dict[str, list[float]]]
     uncertain: dict[str, float]
+    pr: dict[str, dict[str, list[float]]] = {}
+    cuts: dict[str, dict[str, list[float]]] = {}
+    mistakes: tuple[Mistake, ...] = ()
     robustness: tuple[RobustnessFigures, ...] = ()
     shortcuts: tuple[ShortcutFigures, ...] = ()
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from sklearn.metrics import roc_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 from services.inference.calibration import probabilities
-from services.inference.figures import Evaluation, PartFigures, PresenceFigures
+from services.inference.figures import Evaluation, Mistake, PartFigures, PresenceFigures
 from services.inference.scores import Scores
 from services.tasks.task import Task
 from training.evaluation.figures import Bools, Floats, Ints, part_figures, presence_figures, reliability_curve
 
-CURVE_POINTS = 200
+CURVE_POINTS, MISTAKES = 200, 24
+CUTS = np.round(np.linspace(0, 1, 201), 3)
 
 
 def evaluate(task: Task, scores: Scores, temperature: float, threshold: float) -> Evaluation:
@@ -26,10 +27,13 @@ def evaluate(task: Task, scores: Scores, temperature: float, threshold: float) -
         val=known.figures("val", known.named & (scores.part == "val"), areas=True),
         test=known.figures("test", known.test, areas=True),
         breakdown=tuple(_breakdown(known)),
-        presence=tuple(_presence(known)),
+        presence=tuple(known.presence(name, chosen) for name, chosen in _presence(known)),
         reliability=tuple(reliability_curve(*known.confidence(known.test))),
         roc=_roc(known),
         uncertain=_uncertain(known, threshold),
+        pr=_pr(known),
+        cuts=dict(_cuts(known)),
+        mistakes=tuple(_mistakes(known)),
     )
 
 
@@ -37,8 +41,8 @@ class Known:
     """Scores beside what is known of their images.
 
     ``shares`` (n, classes) calibrated probabilities, ``truth`` (n,) the first class that the label allows, ``tumour``
-    (n,) whether that is a finding, ``named`` (n,) whether the image's corpus names one class for each of its images,
-    ``test`` (n,) the named images of the test part.
+    (n,) whether that is a finding, ``found`` (n,) the probability of any finding, ``named`` (n,) whether the image's
+    corpus names one class for each of its images, ``test`` (n,) the named images of the test part.
     """
 
     def __init__(self, task: Task, scores: Scores, temperature: float) -> None:
@@ -46,6 +50,7 @@ class Known:
         self.shares: Floats = probabilities(scores.logits, temperature)
         self.truth: Ints = np.array([task.class_keys.index(task.labels[label][0]) for label in scores.label], np.int64)
         self.tumour: Bools = np.array([info.positive for info in task.classes])[self.truth]
+        self.found: Floats = self.shares[:, [info.positive for info in task.classes]].sum(axis=1)
         vague = [label for label, classes in task.labels.items() if len(classes) > 1]
         self.named: Bools = ~np.isin(scores.corpus, np.unique(scores.corpus[np.isin(scores.label, vague)]))
         self.test: Bools = self.named & (scores.part == "test")
@@ -57,9 +62,8 @@ class Known:
 
     def presence(self, name: str, chosen: Bools) -> PresenceFigures:
         """Tumour against none on the images of a mask (n,)."""
-        positive = [i for i, info in enumerate(self.task.classes) if info.positive]
-        found = self.shares[:, positive].sum(axis=1)
-        return presence_figures(name, self.tumour[chosen], found[chosen], self.scores.group[chosen].tolist())
+        groups = self.scores.group[chosen].tolist()
+        return presence_figures(name, self.tumour[chosen], self.found[chosen], groups)
 
     def confidence(self, chosen: Bools) -> tuple[Floats, Floats]:
         """The highest probability and whether it is right (1.0 or 0.0), of the named images of a mask."""
@@ -83,8 +87,8 @@ def _breakdown(known: Known) -> Iterator[PartFigures]:
                 yield known.figures(f"{what}: {value}", chosen)
 
 
-def _presence(known: Known) -> Iterator[PresenceFigures]:
-    """Tumour against none by corpus, source and sequence of the test part.
+def _presence(known: Known) -> Iterator[tuple[str, Bools]]:
+    """The images to score tumour against none on: by corpus, source and sequence of the test part.
 
     Tumours of a source without healthy slices are scored against the healthy slices of the other corpora.
     """
@@ -93,7 +97,7 @@ def _presence(known: Known) -> Iterator[PresenceFigures]:
     for corpus in np.unique(scores.corpus).tolist():
         inside = test & (scores.corpus == corpus)
         if known.named[inside].all():
-            yield known.presence(f"{corpus}: tumour against none", inside)
+            yield f"{corpus}: tumour against none", inside
             continue
         pairs = zip(scores.source[inside].tolist(), scores.sequence[inside].tolist(), strict=True)
         for source, sequence in sorted(set(pairs)):
@@ -102,7 +106,7 @@ def _presence(known: Known) -> Iterator[PresenceFigures]:
             if tumour[chosen].all():
                 chosen |= test & ~tumour & (scores.corpus != corpus)
                 name += " against healthy slices of the other corpora"
-            yield known.presence(name, chosen)
+            yield name, chosen
 
 
 def _roc(known: Known) -> dict[str, dict[str, list[float]]]:
@@ -116,6 +120,50 @@ def _roc(known: Known) -> dict[str, dict[str, list[float]]]:
                 "true_positive_rate": np.round(true_positive[chosen], 4).tolist(),
             }
     return curves
+
+
+def _pr(known: Known) -> dict[str, dict[str, list[float]]]:
+    truth, shares, curves = known.truth[known.test], known.shares[known.test], {}
+    for index, key in enumerate(known.task.class_keys):
+        if (truth == index).any():
+            precision, recall, _ = precision_recall_curve(truth == index, shares[:, index])
+            chosen = np.unique(np.linspace(0, len(recall) - 1, CURVE_POINTS).astype(int))
+            curves[key] = {
+                "recall": np.round(recall[chosen], 4).tolist(),
+                "precision": np.round(precision[chosen], 4).tolist(),
+            }
+    return curves
+
+
+def _cuts(known: Known) -> Iterator[tuple[str, dict[str, list[float]]]]:
+    for name, chosen in _presence(known):
+        tumour, found = known.tumour[chosen], known.found[chosen]
+        if tumour.any() and not tumour.all():
+            called = found[:, None] >= CUTS
+            yield (
+                name,
+                {
+                    "cut": CUTS.tolist(),
+                    "sensitivity": np.round(called[tumour].mean(axis=0), 4).tolist(),
+                    "specificity": np.round(1 - called[~tumour].mean(axis=0), 4).tolist(),
+                },
+            )
+
+
+def _mistakes(known: Known) -> Iterator[Mistake]:
+    keys, scores = known.task.class_keys, known.scores
+    answer, confidence = known.shares.argmax(axis=1), known.shares.max(axis=1)
+    wrong = np.flatnonzero(known.test & (answer != known.truth))
+    for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist():
+        yield Mistake(
+            name=str(scores.name[i]),
+            corpus=str(scores.corpus[i]),
+            source=str(scores.source[i]),
+            plane=str(scores.plane[i]),
+            truth=keys[known.truth[i]],
+            answer=keys[answer[i]],
+            confidence=round(float(confidence[i]), 4),
+        )
 
 
 def _uncertain(known: Known, cut: float) -> dict[str, float]:
