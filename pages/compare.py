@@ -2,123 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import io
 
 import streamlit as st
 
-from pages.view import acting, charts, frame, rows
+from pages.view import acting, frame, rows
+from pages.view.measured import Chosen, Measured
+from pages.view.measured.views import SQUARE, VIEWS
 from pages.view.words import interval, plain
-from services.inference.card import Card
-from services.inference.figures import Evaluation
 from services.inference.prediction import ModelRef
+from services.inference.repository import ModelRepository
 from services.records.rights import Action, require
 from services.tasks import get_task
-from services.tasks.task import Task
+
+ESTIMATES = ("macro_f1", "accuracy", "precision", "recall", "calibration_error", "brier")
 
 
-def table(cards: list[Card]) -> None:
+def table(models: list[Measured]) -> None:
+    parts = [model.figures.test for model in models]
     st.table(
         {
-            "Model": [f"{card.network_title}, version {card.version}" for card in cards],
-            "Macro-F1": [interval(card.test.macro_f1) for card in cards],
-            "Accuracy": [interval(card.test.accuracy) for card in cards],
-            "Precision": [interval(card.test.precision) for card in cards],
-            "Recall": [interval(card.test.recall) for card in cards],
-            "Calibration error": [interval(card.test.calibration_error) for card in cards],
-            "Images": [f"{card.test.images:,}" for card in cards],
-            "Groups": [f"{card.test.groups:,}" for card in cards],
+            "Model": [plain(model.name) for model in models],
+            "Macro-F1": [interval(part.macro_f1) for part in parts],
+            "Accuracy": [interval(part.accuracy) for part in parts],
+            "Precision": [interval(part.precision) for part in parts],
+            "Recall (balanced accuracy)": [interval(part.recall) for part in parts],
+            "Calibration error": [interval(part.calibration_error) for part in parts],
+            "Images": [f"{part.images:,}" for part in parts],
+            "Groups": [f"{part.groups:,}" for part in parts],
         },
         border="horizontal", hide_index=True, alt="Figures of each model on its test images, with 95% intervals.",
     )  # fmt: skip
 
 
-def by_class(task: Task, card: Card, data: Evaluation) -> None:
-    figures = card.test.classes
-    infos = [info for info in task.classes if info.key in figures]
-    rows_ = [
-        (f"{info.name} ({figures[info.key].images})", figures[info.key].f1, figures[info.key].images) for info in infos
-    ]
-    charts.estimates(rows_, colours=[info.colour for info in infos], title="F1 on the test images", key="by_class")
-    st.table(
-        {
-            "Class": [info.name for info in infos],
-            "Precision": [interval(figures[info.key].precision) for info in infos],
-            "Recall": [interval(figures[info.key].recall) for info in infos],
-            "F1": [interval(figures[info.key].f1) for info in infos],
-            "Images": [f"{figures[info.key].images:,}" for info in infos],
-        },
-        border="horizontal", hide_index=True, alt="Precision, recall and F1 of each class.",
-    )  # fmt: skip
-
-
-def confusion(task: Task, card: Card, data: Evaluation) -> None:
-    rates = st.toggle("As shares of the true class", key="rates")
-    charts.confusion(task, card.test, rates=rates, key="confusion")
-
-
-def reliability(task: Task, card: Card, data: Evaluation) -> None:
-    st.markdown(
-        f"Expected calibration error {interval(card.test.calibration_error)}. Points on the dotted line are "
-        "confidences that mean what they say; below it the model is too sure. Lines are 95% intervals; larger points "
-        "hold more images."
-    )
-    charts.reliability(data.reliability, key="reliability")
-    answered = data.uncertain
-    st.caption(
-        f"The model answers from a confidence of {100 * answered['threshold']:.3g}% on. On the test images it leaves "
-        f"{100 * answered['share_uncertain']:.1f}% as uncertain, and {100 * answered['accuracy_of_answered']:.1f}% of "
-        "the others are right."
-    )
-
-
-def by_source(task: Task, card: Card, data: Evaluation) -> None:
-    if not card.breakdown:
-        st.info("This version's card has no figures by source.")
-        return
-    parts = card.breakdown
-    charts.estimates(
-        [(f"{part.name} ({part.images})", part.accuracy, part.images) for part in parts],
-        colours=[charts.accent()] * len(parts), title="Accuracy by part of the test images", key="by_source",
-    )  # fmt: skip
-
-
-def presence(task: Task, card: Card, data: Evaluation) -> None:
-    st.markdown(
-        "Tumour against none, on sources and sequences whose labels say no more than that. The area under the curve is "
-        "the chance that a slice with a tumour gets a higher tumour score than one without."
-    )
-    measured = [(f"{part.name} ({part.images})", part.auc, part.images) for part in card.presence if part.auc]
-    if measured:
-        charts.estimates(
-            [(name, auc, images) for name, auc, images in measured if auc],
-            colours=[charts.accent()] * len(measured), title="Area under the ROC curve, in percent", key="presence",
+def choose(repository: ModelRepository) -> Chosen | None:
+    """The task and the versions to look at: those that serve unless others are asked for."""
+    live = repository.live()
+    refs = [ref for ref in repository.refs() if ref.task in live]
+    if not refs:
+        return None
+    keys = list(dict.fromkeys(ref.task for ref in refs))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        task = keys[0]
+        if len(keys) > 1:
+            task = st.selectbox("Task", keys, format_func=lambda key: get_task(key).title, key="compare_task")
+        serving = [ModelRef(task, network, version) for network, version in live[task].versions.items()]
+        every = [ref for ref in refs if ref.task == task]
+        asked = st.pills(
+            "Models", every, default=serving, selection_mode="multi", key=f"compare_models {task}", wrap=True,
+            format_func=lambda ref: f"{repository.card(ref).network_title} {ref.version}"
+            + (" (serves)" if ref in serving else ""),
         )  # fmt: skip
-    st.table(
-        {
-            "Images of": [plain(part.name) for part in card.presence],
-            "Images (tumours)": [f"{part.images:,} ({part.tumours:,})" for part in card.presence],
-            "AUC": [interval(part.auc, share=False) for part in card.presence],
-            "Sensitivity": [interval(part.sensitivity) for part in card.presence],
-            "Specificity": [interval(part.specificity) for part in card.presence],
-        },
-        border="horizontal", hide_index=True, alt="Tumour against none by source and sequence.",
-    )  # fmt: skip
+    models = [Measured(repository.card(ref), repository.evaluation(ref)) for ref in asked or serving]
+    return Chosen(get_task(task), models, repository.pairs(task), repository.published(task))
 
 
-def roc(task: Task, card: Card, data: Evaluation) -> None:
-    charts.roc(task, data.roc, key="roc")
-
-
-VIEWS: dict[str, Callable[[Task, Card, Evaluation], None]] = {
-    "By class": by_class,
-    "Confusion": confusion,
-    "Calibration": reliability,
-    "By source": by_source,
-    "Tumour or none": presence,
-    "ROC": roc,
-}
-
-SQUARE = {"Confusion", "Calibration", "ROC"}
+def downloads(models: list[Measured]) -> None:
+    """The table as CSV, every figure and curve of each model as JSON."""
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    writer.writerow(["model", "figure", "value", "low", "high", "images", "groups"])
+    for model in models:
+        test = model.figures.test
+        for name in ESTIMATES:
+            figure = getattr(test, name)
+            if figure:
+                writer.writerow([model.name, name, figure.value, figure.low, figure.high, test.images, test.groups])
+    with st.container(horizontal=True):
+        st.download_button(
+            "Table as CSV", lines.getvalue(), "falx-models.csv", "text/csv", icon=":material/download:",
+            on_click="ignore",
+        )  # fmt: skip
+        for model in models:
+            st.download_button(
+                f"{plain(model.name)} as JSON", model.figures.model_dump_json(indent=1),
+                f"falx-{model.card.network}-{model.card.version}.json", "application/json",
+                icon=":material/download:", key=f"json {model.card.ref}", on_click="ignore",
+            )  # fmt: skip
 
 
 def page() -> None:
@@ -127,27 +88,20 @@ def page() -> None:
         "How far can I trust it?",
         "Figures on images of patients that the model never saw, with 95% intervals over groups of images.",
     )
-    repository = acting.workbench().engine.repository
-    live = repository.live()
-    refs = [ModelRef(task, network, version) for task, s in live.items() for network, version in s.versions.items()]
-    if not refs:
+    chosen = choose(acting.workbench().engine.repository)
+    if chosen is None:
         rows.none_yet("monitoring", "No model serves yet. Register one with “python -m training register”.")
         return
-    cards = [repository.card(ref) for ref in refs]
+    models = list(chosen.models)
     with st.container(key="figures"):
-        table(cards)
-    names = [f"{card.network_title}, version {card.version}" for card in cards]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        index = 0
-        if len(names) > 1:
-            index = st.selectbox(
-                "Model", range(len(names)), format_func=names.__getitem__, key="compare_model", width=280
-            )
-        view = st.segmented_control(
-            "Chart", list(VIEWS), default="By class", required=True, key="compare_view", wrap=True
-        )
+        table(models)
+    views = [name for name, (_, has) in VIEWS.items() if has(chosen)]
+    view = st.segmented_control(
+        "Chart", views, default=views[0], required=True, key="compare_view", wrap=True, label_visibility="collapsed"
+    )
     with st.container(key="chart", width=720 if view in SQUARE else "stretch"):
-        VIEWS[str(view)](get_task(refs[index].task), cards[index], repository.evaluation(refs[index]))
+        VIEWS[str(view)][0](chosen)
+    downloads(models)
 
 
 frame.run(page)

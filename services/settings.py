@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="mysql+pymysql://USER:PASSWORD@HOST/NAME; empty means SQLite in var_dir.")
     vault_dir: Path | None = Field(None, description="Folder of uploads and reports; empty means var_dir/vault.")
     models_dir: Path = Field(ROOT / "saved_models", description="The model repository that the app serves from.")
+    corpora_dir: Path | None = Field(
+        None, description="Folder of the corpora that models were measured on, to show pictures of their mistakes."
+    )
     cookie_key: SecretStr | None = Field(
         None, description="Signs the sign-in cookie; at least 32 characters. Empty: made once and kept in var_dir."
     )

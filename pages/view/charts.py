@@ -46,6 +46,11 @@ def accent() -> str:
     return theme.palette().accent
 
 
+def muted() -> str:
+    """The colour of what stands behind."""
+    return theme.palette().muted
+
+
 def confidence_bars(task: Task, prediction: Prediction, *, key: str) -> None:
     """A bar a class in the task's order; hatched where the answer is uncertain, with the line from which it is not."""
     colours = theme.palette()
@@ -193,35 +198,6 @@ def _wilson(share: float, images: float) -> tuple[float, float]:
     centre = (share + z * z / (2 * images)) / (1 + z * z / images)
     reach = z * ((share * (1 - share) + z * z / (4 * images)) / images) ** 0.5 / (1 + z * z / images)
     return min(share, centre - reach), max(share, centre + reach)
-
-
-def roc(task: Task, curves: Mapping[str, Mapping[str, Sequence[float]]], *, key: str) -> None:
-    """Each class against the rest, in its colour, named at its end."""
-    colours = theme.palette()
-    figure = go.Figure()
-    figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": colours.muted, "dash": "dot", "width": 1}, hoverinfo="skip",
-        showlegend=False,
-    )  # fmt: skip
-    for info in task.classes:
-        curve = curves.get(info.key)
-        if curve:
-            figure.add_scatter(
-                x=list(curve["false_positive_rate"]), y=list(curve["true_positive_rate"]), mode="lines", name=info.name,
-                line={"color": info.colour, "width": 2},
-                hovertemplate=f"{info.name}: %{{y:.1%}} found at %{{x:.1%}} false alarms<extra></extra>",
-            )  # fmt: skip
-    figure.update_layout(
-        legend={"x": 0.98, "y": 0.05, "xanchor": "right", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
-    )
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", title="False alarms among the other classes")
-    figure.update_yaxes(range=[0, 1.01], tickformat=".0%", title="Share of the class that is found")
-    show(
-        figure,
-        "Receiver operating characteristic of each class against the others, on the test images.",
-        height=SQUARE,
-        key=key,
-    )
 
 
 def counts_by(

@@ -104,6 +104,18 @@ class ShortcutFigures(Frozen):
     recall: Estimate
 
 
+def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float | None, float | None]:
+    """Of those called positive and of those called negative the share that is right, at a ``prevalence`` in 0..1.
+
+    By Bayes' rule; None where nobody is called so.
+    """
+    found, false_alarms = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
+    missed, spared = (1 - sensitivity) * prevalence, specificity * (1 - prevalence)
+    positive = found / (found + false_alarms) if found + false_alarms > 0 else None
+    negative = spared / (spared + missed) if spared + missed > 0 else None
+    return positive, negative
+
+
 class Mistake(Frozen):
     """A test image that was answered wrongly: whose it is, what it is, what was said and with what confidence."""
 

@@ -65,18 +65,6 @@ def test_the_menu_follows_the_rights(role, room):
     assert may(actor, Action.PATIENT_FIND) is (role in QUESTIONS["patients"])
 
 
-@pytest.mark.parametrize("view", ["By class", "Confusion", "Calibration", "By source", "Tumour or none", "ROC"])
-def test_every_chart_of_the_metrics_is_drawn(view, sign_in):
-    app = sign_in(Role.RESEARCHER)
-    app.switch_page("pages/compare.py").run()
-    app.segmented_control(key="compare_view").set_value(view).run()
-    assert not app.exception
-    assert not app.error
-    charts = app.get("plotly_chart")
-    assert len(charts) == 1
-    assert charts[0].proto.alt
-
-
 def test_an_administrator_makes_an_account(sign_in):
     app = sign_in(Role.ADMIN)
     app.switch_page("pages/admin.py").run()

@@ -1,0 +1,161 @@
+"""Where the figures end: worse pictures, shortcuts, leaks, other models, mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.view import curves
+from pages.view.measured import Chosen, Measured, each
+from pages.view.words import DASH, class_name, interval, percent, plain
+from services.inference.figures import Estimate, Mistake
+from services.settings import get_settings
+from services.tasks.task import Task
+
+
+def worse_pictures(chosen: Chosen) -> None:
+    having = [model for model in chosen.models if model.figures.robustness]
+    changes = list(dict.fromkeys(r.change for m in having for r in m.figures.robustness if r.change != "none"))
+    change = st.segmented_control("Change", changes, default=changes[0], required=True, key="change", wrap=True)
+    series, unit = [], ""
+    for model in having:
+        rows = [r for r in model.figures.robustness if r.change in ("none", change)]
+        unit = rows[-1].unit
+        steps = ["unchanged" if r.change == "none" else f"{r.amount:g}" for r in rows]
+        series.append(curves.Series(model.name, steps, [r.accuracy for r in rows]))
+    curves.steps(
+        series, x=f"{change}: {unit}", y="Accuracy", key="worse",
+        alt=f"Accuracy on the same {having[0].figures.robustness[0].images} test slices by {change}.",
+    )  # fmt: skip
+    st.caption("The change is made to the decoded slice, before it is prepared for the model.")
+
+
+def shortcuts(chosen: Chosen) -> None:
+    st.markdown(
+        "What can be told of a slice without seeing the head. A linear classifier is trained on each view alone: where "
+        "it beats chance, the pictures of the classes differ in how they were made, and a network could have learnt "
+        "that instead of the tumour. Beside it, what the network itself answers when it sees only that view."
+    )
+    having = [model for model in chosen.models if model.figures.shortcuts]
+    first = having[0].figures.shortcuts
+    views = list(dict.fromkeys(row.view for row in first))
+    linear = {row.view: row.recall for row in first if row.who != "network"}
+    bars: list[tuple[str, list[Estimate | None]]] = [("linear classifier", [linear.get(v) for v in views])]
+    for model in having:
+        own = {row.view: row.recall for row in model.figures.shortcuts if row.who == "network"}
+        bars.append((model.name, [own.get(view) for view in views]))
+    chance = 1 / len(chosen.task.classes)
+    curves.grouped_bars(
+        views, bars, y=f"Balanced accuracy (chance: {chance:.0%})", key="shortcuts",
+        alt="Balanced accuracy of a linear classifier and of the network on views that hide the head.",
+    )  # fmt: skip
+
+
+def leak(chosen: Chosen) -> None:
+    st.markdown(
+        "Most published figures for this task come from a split of a public collection whose test images show, for the "
+        "most part, slices that are also in its training part, often mirrored. A model can remember those instead of "
+        "recognising a tumour, so its figure there says little about the next patient. The last bar is the honest one: "
+        "patients of whom the model has seen nothing."
+    )
+    by_patient = {model.card.network: model.figures.test.accuracy for model in chosen.models}
+    rows = [figures for figures in chosen.published if figures.network in by_patient] or list(chosen.published)
+    groups = [figures.network_title for figures in rows]
+    curves.grouped_bars(
+        groups,
+        [
+            ("published split, all test images", [f.every.accuracy for f in rows]),
+            ("published split, slices not in training", [f.others.accuracy for f in rows]),
+            ("by patient", [by_patient.get(f.network) for f in rows]),
+        ],
+        y="Accuracy", key="leak", alt="Accuracy on the published split and on new patients.",
+    )  # fmt: skip
+
+
+def agreement(chosen: Chosen) -> None:
+    st.markdown(
+        "Two models on the same test images. McNemar's test asks how probable so uneven a count of images that only "
+        "one has right would be between equal models; it takes slices for independent, so the gain in accuracy with "
+        "its interval over groups is the safer guide."
+    )
+    pairs = chosen.pairs
+    st.table(
+        {
+            "First": [plain(pair.first.split("/", 1)[1]) for pair in pairs],
+            "Second": [plain(pair.second.split("/", 1)[1]) for pair in pairs],
+            "Only first right": [f"{pair.only_first:,}" for pair in pairs],
+            "Only second right": [f"{pair.only_second:,}" for pair in pairs],
+            "McNemar's p": [f"{pair.p_value:.3g}" for pair in pairs],
+            "First more accurate by": [interval(pair.difference) for pair in pairs],
+            "Same answer": [interval(pair.agreement) for pair in pairs],
+            "Kappa": [f"{pair.kappa:.3f}" for pair in pairs],
+        },
+        border="horizontal", hide_index=True, alt="How two models each differ on the test images.",
+    )  # fmt: skip
+
+
+def mistakes(chosen: Chosen) -> None:
+    each(chosen, _mistakes)
+
+
+def _mistakes(task: Task, model: Measured) -> None:
+    rows = model.figures.mistakes
+    st.markdown(f"The {len(rows)} wrong answers on test that the model was surest of.")
+    st.table(
+        {
+            "Truly": [class_name(task.key, row.truth) for row in rows],
+            "Answered": [class_name(task.key, row.answer) for row in rows],
+            "Confidence": [percent(row.confidence) for row in rows],
+            "Source": [plain(row.source) for row in rows],
+            "Plane": [row.plane or DASH for row in rows],
+            "Image": [plain(row.name) for row in rows],
+        },
+        border="horizontal", hide_index=True, alt="The surest mistakes of the model.",
+    )  # fmt: skip
+    pictures = [(row, path) for row in rows if (path := _picture(row)) is not None]
+    if not pictures:
+        st.caption("The pictures stand here where CORPORA_DIR names the folder of the corpora.")
+        return
+    with st.container(horizontal=True, key=f"mistakes {model.card.ref}"):
+        for row, path in pictures:
+            said = f"{class_name(task.key, row.truth)}, answered {class_name(task.key, row.answer)}"
+            st.image(path.read_bytes(), caption=f"{said}, {percent(row.confidence)}", width=180, alt=f"Slice: {said}")
+
+
+def cards(chosen: Chosen) -> None:
+    """What each model is, what it learnt from, and what it is not for."""
+    each(chosen, _card)
+
+
+def _card(task: Task, model: Measured) -> None:
+    card = model.card
+    st.markdown(card.intended_use)
+    st.table(
+        {
+            "Fact": ["Registered", "Started from", "Temperature", "Answers from", "Heat map", "Preparation", "Learnt from"],
+            "This version": [
+                f"{card.registered:%d %b %Y}",
+                plain(card.starting_weights),
+                f"{card.temperature:g}",
+                f"{100 * card.threshold:.3g}% confidence on, {card.threshold_reason}",
+                f"{card.heat_method} at {plain(card.heat_layer)}" + (", mean of slice and mirror image" * card.flips),
+                plain(str(card.preparation.get("version", DASH))),
+                ", ".join(plain(corpus) for corpus in card.data.corpora),
+            ],
+        },
+        border="horizontal", hide_index=True, alt="Facts of the model's card.",
+    )  # fmt: skip
+    labels = sorted({label for counts in card.data.counts.values() for label in counts})
+    st.table(
+        {"Images of": [class_name(task.key, label) if label in task.class_keys else plain(label) for label in labels]}
+        | {part: [f"{counts.get(label, 0):,}" for label in labels] for part, counts in card.data.counts.items()},
+        border="horizontal", hide_index=True, alt="Images by label and part.",
+    )  # fmt: skip
+    st.markdown("\n".join(f"- {limit}" for limit in (*card.limits, card.terms, *card.data.licences)))
+
+
+def _picture(row: Mistake) -> Path | None:
+    home = get_settings().corpora_dir
+    path = home / row.corpus / "images" / row.name if home else None
+    return path if path and path.is_file() else None
