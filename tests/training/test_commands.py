@@ -56,11 +56,18 @@ def test_a_cut_run_goes_on_where_it_was(run):
     assert list((run / "tensorboard").rglob("events*"))
 
 
-def test_calibrate_register_evaluate_and_serve(run, corpus, tmp_path):
-    models, cache = tmp_path / "models", run / "cache"
-    assert "Temperature" in invoke("calibrate", "--run", str(run), "--cache", str(cache))
-    printed = invoke("register", "--run", str(run), "--cache", str(cache), "--models", str(models), "--live")
+@pytest.fixture(scope="module")
+def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which that run was registered and serves."""
+    folder, cache = tmp_path_factory.mktemp("models"), str(run / "cache")
+    assert "Temperature" in invoke("calibrate", "--run", str(run), "--cache", cache)
+    printed = invoke("register", "--run", str(run), "--cache", cache, "--models", str(folder), "--live")
     assert "brain_tumor_type/vgg16/1" in printed
+    return folder
+
+
+def test_calibrate_register_evaluate_and_serve(run, corpus, models):
+    cache = run / "cache"
     repository = ModelRepository(models)
     ref = repository.live_ref("brain_tumor_type", "vgg16")
     card = repository.verify(ref)
@@ -69,7 +76,7 @@ def test_calibrate_register_evaluate_and_serve(run, corpus, tmp_path):
     assert card.starting_weights == "none"
     assert "T1" in " ".join(p.name for p in card.presence)
     again = invoke("evaluate", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "vgg16",
-                   "--cache", str(cache), "--models", str(models))  # fmt: skip
+                   "--quick", "--cache", str(cache), "--models", str(models))  # fmt: skip
     assert "every figure is the one it ships" in again
     engine, task = Engine(repository), get_task("brain_tumor_type")
     scores = read_scores(repository.folder(ref) / SCORES)
@@ -92,10 +99,7 @@ def test_calibrate_register_evaluate_and_serve(run, corpus, tmp_path):
     assert engine.loaded(task, "vgg16").card.ref == ref
 
 
-def test_evaluate_says_when_the_images_are_others(run, corpus, tmp_path):
-    models, cache = tmp_path / "models", run / "cache"
-    invoke("calibrate", "--run", str(run), "--cache", str(cache))
-    invoke("register", "--run", str(run), "--cache", str(cache), "--models", str(models), "--live")
+def test_evaluate_says_when_the_images_are_others(corpus, models):
     result = CliRunner().invoke(
         app, ["evaluate", "--data", str(corpus / "named"), "--model", "vgg16", "--models", str(models)]
     )

@@ -131,18 +131,19 @@ def cards(chosen: Chosen) -> None:
 def _card(task: Task, model: Measured) -> None:
     card = model.card
     st.markdown(card.intended_use)
+    facts = {
+        "Registered": f"{card.registered:%d %b %Y}",
+        "Started from": plain(card.starting_weights),
+        "Learnt from": ", ".join(plain(corpus) for corpus in card.data.corpora),
+        "Preparation": plain(str(card.preparation.get("version", DASH))),
+        "Temperature": f"{card.temperature:g}",
+        "Answers from": f"{100 * card.threshold:.3g}% confidence on, {card.threshold_reason}",
+        "Heat map": f"{card.heat_method} at {plain(card.heat_layer)}" + ", mean of slice and mirror image" * card.flips,
+    }
     st.table(
         {
-            "Fact": ["Registered", "Started from", "Temperature", "Answers from", "Heat map", "Preparation", "Learnt from"],
-            "This version": [
-                f"{card.registered:%d %b %Y}",
-                plain(card.starting_weights),
-                f"{card.temperature:g}",
-                f"{100 * card.threshold:.3g}% confidence on, {card.threshold_reason}",
-                f"{card.heat_method} at {plain(card.heat_layer)}" + (", mean of slice and mirror image" * card.flips),
-                plain(str(card.preparation.get("version", DASH))),
-                ", ".join(plain(corpus) for corpus in card.data.corpora),
-            ],
+            "Fact": list(facts),
+            "This version": list(facts.values()),
         },
         border="horizontal", hide_index=True, alt="Facts of the model's card.",
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from services.inference.calibration import probabilities
 from training.calibrate import calibrate, choose_threshold, fit_temperature
@@ -11,8 +12,10 @@ from training.evaluation.figures import (
     expected_calibration_error,
     multiplicities,
     part_figures,
+    pr_auc,
     presence_figures,
     reliability_curve,
+    roc_auc,
     sensitivity_at,
 )
 
@@ -123,10 +126,23 @@ def test_presence_figures_by_hand():
 def test_sensitivity_at_a_specificity_counts_weights():
     tumour = np.array([False] * 20 + [True] * 4)
     score = np.array([0.01 * i for i in range(19)] + [0.8] + [0.9, 0.7, 0.5, 0.1])
-    # One false alarm in twenty is allowed: the cut may fall to just above 0.18.
-    assert sensitivity_at(tumour, score, np.ones(24)) == pytest.approx(3 / 4)
-    # Counted twice, that one false alarm is two in twenty-one.
-    assert sensitivity_at(tumour, score, np.array([1.0] * 19 + [2.0] + [1.0] * 4)) == pytest.approx(1 / 4)
+    weights = np.ones((2, 24))
+    weights[1, 19] = 2
+    # One false alarm in twenty is allowed, so the cut may fall to just above 0.18; counted twice, it is one too many.
+    assert sensitivity_at(tumour, score, weights).tolist() == [3 / 4, 1 / 4]
+
+
+def test_areas_of_weighted_images_are_scikit_learns():
+    rng = np.random.default_rng(8)
+    truth = rng.random(90) < 0.3
+    score = np.round(rng.random(90) + 0.3 * truth, 1)
+    weights = rng.integers(0, 4, (20, 90)).astype(float)
+    theirs = [
+        (roc_auc_score(truth, score, sample_weight=row), average_precision_score(truth, score, sample_weight=row))
+        for row in weights
+    ]
+    ours = np.stack([roc_auc(truth, score, weights), pr_auc(truth, score, weights)], axis=1)
+    assert ours == pytest.approx(np.array(theirs), abs=1e-9)
 
 
 def test_temperature_undoes_overconfidence():
