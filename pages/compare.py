@@ -55,7 +55,7 @@ def choose(repository: ModelRepository) -> Chosen | None:
             + (" (serves)" if ref in serving else ""),
         )  # fmt: skip
     models = [Measured(repository.card(ref), repository.evaluation(ref)) for ref in asked or serving]
-    return Chosen(get_task(task), models, repository.pairs(task), repository.published(task))
+    return Chosen(get_task(task), models, repository.findings(task))
 
 
 def downloads(models: list[Measured]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from services.inference.figures import CrossvalFigures
+from services.inference.findings import CrossvalFigures
 from services.inference.networks import get_network
 from services.inference.scores import joined
 from services.tasks import get_task

@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from services.inference.card import WEIGHTS
-from services.inference.figures import Estimate, Evaluation, PublishedFigures
+from services.inference.figures import Estimate, Evaluation
+from services.inference.findings import PublishedFigures
 from services.inference.networks import build, set_arrays
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from services.inference.figures import CrossvalFigures, Estimate, Evaluation, Pair, PublishedFigures
+from services.inference.figures import Estimate, Evaluation
+from services.inference.findings import CrossvalFigures, Pair, PublishedFigures
 
 
 def show(evaluation: Evaluation) -> None:

@@ -5,25 +5,22 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from services.errors import InferenceError, ModelDamaged, ModelMismatch, ModelNotFound
 from services.inference.card import CARD, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card
-from services.inference.figures import CrossvalFigures, Evaluation, Pair, PublishedFigures
+from services.inference.figures import Evaluation
+from services.inference.findings import Findings
 from services.inference.prediction import ModelRef
 from services.inference.scores import Scores, read_scores
 
-LIVE, LOCK, COMPARISON, PUBLISHED = "live.json", "live.lock", "comparison.json", "published.json"
-CROSSVAL = "crossval.json"
-T = TypeVar("T")
-N = TypeVar("N", PublishedFigures, CrossvalFigures)
+LIVE, LOCK, FINDINGS = "live.json", "live.lock", "findings.json"
 
 
 class Change(BaseModel):
@@ -123,46 +120,27 @@ class ModelRepository:
         """What the version answered for every image it was measured on; ModelDamaged where that does not read."""
         return read_scores(self.folder(ref) / SCORES)
 
-    def pairs(self, task: str) -> tuple[Pair, ...]:
-        """How the versions of a task differ, as last compared; those of versions that serve no more are left out."""
-        serving = self.live().get(task)
-        live = {str(ModelRef(task, *pair)) for pair in serving.versions.items()} if serving else set()
-        return tuple(p for p in self._of_task(task, COMPARISON, _PAIRS) if {p.first, p.second} <= live)
+    def findings(self, task: str) -> Findings:
+        """What was found of the task beyond single versions; nothing where that was never looked for.
 
-    def keep_pairs(self, task: str, pairs: Sequence[Pair]) -> None:
-        """Put ``pairs`` in the place of what was kept; InferenceError where the folder cannot be written."""
-        self._keep(task, COMPARISON, _PAIRS.dump_json(tuple(pairs), indent=1))
-
-    def published(self, task: str) -> tuple[PublishedFigures, ...]:
-        """What networks of the task reach on the split that others publish figures of, by network."""
-        return self._of_task(task, PUBLISHED, _PUBLISHED)
-
-    def keep_published(self, task: str, figures: PublishedFigures) -> None:
-        """Put ``figures`` in the place of those of the same network; InferenceError where that cannot be written."""
-        self._keep(task, PUBLISHED, _PUBLISHED.dump_json(_with(self.published(task), figures), indent=1))
-
-    def crossval(self, task: str) -> tuple[CrossvalFigures, ...]:
-        """What recipes of the task reach over the patient folds, by network."""
-        return self._of_task(task, CROSSVAL, _CROSSVAL)
-
-    def keep_crossval(self, task: str, figures: CrossvalFigures) -> None:
-        """Put ``figures`` in the place of those of the same network; InferenceError where that cannot be written."""
-        self._keep(task, CROSSVAL, _CROSSVAL.dump_json(_with(self.crossval(task), figures), indent=1))
-
-    def _of_task(self, task: str, name: str, kind: TypeAdapter[tuple[T, ...]]) -> tuple[T, ...]:
-        path = self.root / task / name
+        Raises ModelDamaged where it does not read.
+        """
         try:
-            return kind.validate_json(path.read_bytes())
+            return Findings.model_validate_json((self.root / task / FINDINGS).read_bytes())
         except FileNotFoundError:
-            return ()
+            return Findings()
         except (OSError, ValidationError) as error:
-            raise ModelDamaged(f"{task}/{name} of the model repository does not read: {error}. Restore it.") from error
+            raise ModelDamaged(
+                f"{task}/{FINDINGS} of the model repository does not read: {error}. Restore it, or remove it and "
+                "measure again with “python -m training compare”."
+            ) from error
 
-    def _keep(self, task: str, name: str, content: bytes) -> None:
+    def keep(self, task: str, findings: Findings) -> None:
+        """Put ``findings`` in the place of the task's; InferenceError where they cannot be written."""
         with self._disk():
-            partial = self.root / task / f"{name}.partial"
-            partial.write_bytes(content + b"\n")
-            partial.replace(self.root / task / name)
+            partial = self.root / task / f"{FINDINGS}.partial"
+            partial.write_text(findings.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            partial.replace(self.root / task / FINDINGS)
 
     def verify(self, ref: ModelRef) -> Card:
         """The card, after every file it names was found to have the hash it states; ModelDamaged otherwise."""
@@ -231,14 +209,6 @@ class ModelRepository:
 
 
 _LIVE_FILE = TypeAdapter(dict[str, Serving])
-_PAIRS = TypeAdapter(tuple[Pair, ...])
-_PUBLISHED = TypeAdapter(tuple[PublishedFigures, ...])
-_CROSSVAL = TypeAdapter(tuple[CrossvalFigures, ...])
-
-
-def _with(kept: tuple[N, ...], figures: N) -> tuple[N, ...]:
-    every: dict[str, N] = {one.network: one for one in kept} | {figures.network: figures}
-    return tuple(every[network] for network in sorted(every))
 
 
 @lru_cache(maxsize=8)

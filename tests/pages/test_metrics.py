@@ -8,12 +8,13 @@ import shutil
 import pytest
 
 from pages.view.measured.views import VIEWS
-from services.inference.figures import PublishedFigures, predictive_values
+from services.inference.figures import predictive_values
+from services.inference.findings import Findings, PublishedFigures
 from services.inference.repository import ModelRepository
 from services.records.tables import Role
 from services.settings import ROOT, get_settings
 from tests.pages.conftest import text
-from tests.services.inference.scored import TASK, add_measured
+from tests.services.inference.scored import TASK, add_measured, heat_report
 from training.evaluation.pairs import compare_all
 
 
@@ -23,10 +24,12 @@ def repository(room, monkeypatch, tmp_path) -> ModelRepository:
     shutil.copytree(ROOT / "saved_models", tmp_path / "models")
     own = ModelRepository(tmp_path / "models")
     refs = [add_measured(own, network, seed) for seed, network in enumerate(("resnet50", "vgg16"))]
-    own.keep_pairs(TASK.key, compare_all(TASK, [(ref, own.scores(ref)) for ref in refs]))
     test = own.evaluation(refs[0]).test
-    own.keep_published(TASK.key, PublishedFigures(
-        network="resnet50", network_title="RESNET50", split="a_split", trained=9, every=test, seen=test, others=test
+    own.keep(TASK.key, Findings(
+        pairs=tuple(compare_all(TASK, [(ref, own.scores(ref)) for ref in refs])),
+        published=(PublishedFigures(network="resnet50", network_title="RESNET50", split="a_split", trained=9,
+                                    every=test, seen=test, others=test),),
+        heat=(heat_report(refs[0]), heat_report(refs[1])),
     ))  # fmt: skip
     monkeypatch.setattr(room.bench.engine, "repository", own)
     return own
@@ -103,8 +106,8 @@ def test_mistakes_show_their_pictures_where_the_corpora_are(repository, sign_in,
 
 
 def test_figures_that_do_not_read_are_a_sentence(repository, sign_in):
-    (repository.root / TASK.key / "comparison.json").write_text(json.dumps([{"first": 1}]))
+    (repository.root / TASK.key / "findings.json").write_text(json.dumps({"pairs": [{"first": 1}]}))
     app = sign_in(Role.RESEARCHER)
     app.switch_page("pages/compare.py").run()
     assert not app.exception
-    assert "comparison.json" in app.error[0].value
+    assert "findings.json" in app.error[0].value

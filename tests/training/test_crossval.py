@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from services.inference.repository import ModelRepository
 from tests.training.drawn import TASK, write_settings
 from training.corpus import read_corpora
 from training.crossval import crossval
@@ -45,10 +44,6 @@ def test_folds_are_pooled_and_a_finished_fold_stays(recipe, tmp_path):
     assert both.pooled.images == sum(fold.images for fold in both.folds) == 16
     right = sum(fold.accuracy.value * fold.images for fold in both.folds)
     assert both.pooled.accuracy.value == pytest.approx(right / 16, abs=1e-3)
-    repository = ModelRepository(tmp_path / "models")
-    (tmp_path / "models" / TASK.key).mkdir(parents=True)
-    repository.keep_crossval(TASK.key, both)
-    assert repository.crossval(TASK.key) == (both,)
 
 
 def test_a_recipe_begins_where_its_run_began(recipe, tmp_path):

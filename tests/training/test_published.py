@@ -14,7 +14,7 @@ from services.imaging.decode import decode
 from services.imaging.phantom import PHANTOMS, draw
 from services.imaging.prepare import prepare
 from services.inference.calibration import probabilities
-from services.inference.repository import ModelRepository
+from services.inference.findings import PublishedFigures, replaced
 from services.inference.scores import Scores
 from services.tasks import get_task
 from training.corpus import TURNS, CorpusError, load_images, read_corpora
@@ -60,7 +60,7 @@ def test_turned_pictures_are_the_image_turned(split):
     assert TURNS["2"](TURNS["4"](rows)).tolist() == TURNS["6"](rows).tolist()
 
 
-def test_what_leaked_is_counted_apart(split, tmp_path):
+def test_what_leaked_is_counted_apart(split):
     samples = read_corpora([split], TASK, val_share=0)
     test = [s for s in samples if s.part == "test"]
     logits = np.eye(4, dtype=np.float32)[[0, 1, 0]] * 5
@@ -74,11 +74,10 @@ def test_what_leaked_is_counted_apart(split, tmp_path):
     assert found.every.brier is not None
     expected = ((probabilities(logits) - np.eye(4)[[0, 1, 3]]) ** 2).sum(axis=1).mean()
     assert found.every.brier.value == pytest.approx(expected, abs=1e-4)
-    repository = ModelRepository(tmp_path / "models")
-    (tmp_path / "models" / TASK.key).mkdir(parents=True)
+    kept: tuple[PublishedFigures, ...] = ()
     for network in ("vgg16", "efficientnet", "vgg16"):
-        repository.keep_published(TASK.key, found.model_copy(update={"network": network}))
-    assert [kept.network for kept in repository.published(TASK.key)] == ["efficientnet", "vgg16"]
+        kept = replaced(kept, found.model_copy(update={"network": network}))
+    assert [figures.network for figures in kept] == ["efficientnet", "vgg16"]
     with pytest.raises(CorpusError, match="published split alone"):
         published_figures(TASK, "vgg16", read_corpora([split.parent], TASK), scores, 1.0)
 

@@ -59,6 +59,7 @@ def compare(
     models: Models = MODELS,
 ) -> None:
     """Compare every two of the task's live versions on the test images, print it and keep it for the metrics page."""
+    from services.errors import ModelNotFound
     from services.inference.prediction import ModelRef
     from services.inference.repository import ModelRepository
     from services.tasks import get_task
@@ -68,8 +69,12 @@ def compare(
     repository, known = ModelRepository(models), get_task(task)
     repository.live_ref(task)
     refs = [ModelRef(task, *pair) for pair in repository.live()[task].versions.items()]
+    if len(refs) < 2:
+        raise ModelNotFound(
+            f"Only {refs[0]} serves {task}, so there is nothing to compare it with. Promote another network's version."
+        )
     pairs = compare_all(known, [(ref, repository.scores(ref)) for ref in refs])
-    repository.keep_pairs(task, pairs)
+    repository.keep(task, repository.findings(task).model_copy(update={"pairs": tuple(pairs)}))
     show_pairs(pairs)
 
 
@@ -84,6 +89,7 @@ def crossval(
 
     Started again, it goes on where it was cut.
     """
+    from services.inference.findings import replaced
     from services.inference.repository import ModelRepository
     from training.run import check_start, recipe_of
     from training.table import show_crossval
@@ -94,34 +100,42 @@ def crossval(
     from training.crossval import crossval as over_folds
 
     figures = over_folds(recipe, run, cache)
-    ModelRepository(models).keep_crossval(recipe.task, figures)
+    repository = ModelRepository(models)
+    kept = repository.findings(recipe.task)
+    repository.keep(recipe.task, kept.model_copy(update={"crossval": replaced(kept.crossval, figures)}))
     show_crossval(figures)
 
 
 @app.command()
 def published(run: Run = RUN, cache: Cache = CACHE, models: Models = MODELS) -> None:
     """Measure a calibrated run on the published split that it learnt from, print it, keep it for the metrics page."""
+    from services.inference.findings import replaced
     from services.inference.repository import ModelRepository
     from training.table import show_published
 
     finished = finished_run(run, cache)
     figures = finished.published()
-    ModelRepository(models).keep_published(finished.task.key, figures)
+    repository = ModelRepository(models)
+    kept = repository.findings(finished.task.key)
+    repository.keep(finished.task.key, kept.model_copy(update={"published": replaced(kept.published, figures)}))
     show_published(figures)
 
 
 @app.command()
 def heat(
-    data: Annotated[list[Path], typer.Option(help="Folders that a registered version was measured on.")] = NO_DATA,
+    data: Data = NO_DATA,
     task: TaskKey = TASK,
     model: Annotated[str, typer.Option(help="Network; the one that serves unless given.")] = "",
     version: Annotated[str, typer.Option(help="Version; the live one unless given.")] = "",
     run: Annotated[Path | None, typer.Option(help="Score this finished run instead of a version.")] = None,
-    out: Annotated[Path | None, typer.Option(help="JSON of the figures; heat.json beside the run.")] = None,
     cache: Cache = CACHE,
     models: Models = MODELS,
 ) -> None:
-    """Score heat maps against radiologists' outlines: every method and layer on val, the best of them on test."""
+    """Score heat maps against radiologists' outlines: every method and layer on val, the best of them on test.
+
+    A version's scores are kept for the metrics page, a run's in its folder's heat.json.
+    """
+    from services.inference.findings import replaced
     from services.inference.prediction import ModelRef
     from services.inference.repository import ModelRepository
 
@@ -129,17 +143,16 @@ def heat(
         finished = finished_run(run, cache)
         from training.evaluation.heat import score_run, show
 
-        report, path = score_run(finished), out or run / "heat.json"
+        report = score_run(finished)
+        (run / "heat.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     else:
         repository = ModelRepository(models)
         live = repository.live_ref(task, model or None)
-        ref = ModelRef(task, model or live.network, version) if version else live
+        ref = ModelRef(task, live.network, version) if version else live
         load_backend()
         from training.evaluation.heat import score_registered, show
 
         report = score_registered(repository, ref, data, cache)
-        path = out or Path("runs") / f"heat-{ref.network}-{ref.version}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        kept = repository.findings(task)
+        repository.keep(task, kept.model_copy(update={"heat": replaced(kept.heat, report)}))
     show(report)
-    typer.echo(f"The figures are in {path}.")

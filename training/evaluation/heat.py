@@ -13,7 +13,6 @@ import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from services.inference.card import WEIGHTS
 from services.inference.explain import JOINED, METHODS, compile_explanations
 from services.inference.figures import Estimate
+from services.inference.findings import HeatFigures, HeatReport, Sanity
 from services.inference.networks import build, set_arrays
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
@@ -29,7 +29,6 @@ from services.tasks.task import Task
 from training.corpus import CorpusError, Sample, allowed_classes, data_hash, load_images, load_outlines, read_corpora
 from training.evaluation.logits import logits_of
 from training.evaluation.outlines import (
-    HeatFigures,
     Map,
     SliceScores,
     figures,
@@ -46,30 +45,6 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "vgg16": ("block5_conv3", "block4_conv3", "block3_conv3"),
 }
 SANITY_SLICES = 60
-
-
-class Sanity(BaseModel):
-    """Rank correlation (Spearman, mean over val slices) of the network's maps with those of one of random weights.
-
-    Near 0 the maps show what the network learnt; near 1 they show the picture alone (Adebayo et al., "Sanity Checks for
-    Saliency Maps", NeurIPS 2018).
-    """
-
-    method: str
-    layer: str
-    images: int
-    correlation: Estimate
-
-
-class HeatReport(BaseModel):
-    """heat.json: every method and layer on val; on test the chosen one and, beside it, plain Grad-CAM; by corpus."""
-
-    model: str
-    val: tuple[HeatFigures, ...]
-    sanity: tuple[Sanity, ...]
-    chosen_method: str
-    chosen_layer: str
-    test: tuple[HeatFigures, ...]
 
 
 def candidates(network: str) -> list[Map]:

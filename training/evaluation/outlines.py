@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from scipy.stats import spearmanr
 
 from services.inference.figures import Estimate
+from services.inference.findings import HeatFigures
 from training.evaluation.figures import Floats, estimate, multiplicities
 
 NEAR = 8  # pixels of a square of 224
@@ -19,31 +19,6 @@ THRESHOLDS = np.arange(1, 20) / 20
 SMALLEST_PART = 0.1
 Mask = NDArray[np.bool_]
 Map = tuple[str, str]
-
-
-class HeatFigures(BaseModel):
-    """How one method at one layer does on the tumour slices of one part.
-
-    ``pointing`` is the share of slices whose hottest point lies inside the outline, ``near`` the share where it lies at
-    most 8 pixels of 224 from it, ``base_rate`` the outline's share of the head: what a point thrown at the head hits.
-    ``inside`` and ``outside_head`` are shares of a slice's heat; ``iou`` compares the heat of at least ``threshold``
-    (of the slice's highest) with the outline. All are means over slices.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    part: str
-    method: str
-    layer: str
-    images: int
-    groups: int
-    pointing: Estimate
-    near: Estimate
-    base_rate: Estimate
-    inside: Estimate
-    outside_head: Estimate
-    iou: Estimate
-    threshold: float
 
 
 @dataclass(frozen=True)

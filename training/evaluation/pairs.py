@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
-from services.inference.figures import Pair
+from services.inference.findings import Pair
 from services.inference.prediction import ModelRef
 from services.inference.scores import Scores
 from services.tasks.task import Task

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.inference.figures import PublishedFigures
+from services.inference.findings import PublishedFigures
 from services.inference.networks import get_network
 from services.inference.scores import Scores
 from services.tasks.task import Task

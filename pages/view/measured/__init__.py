@@ -9,7 +9,8 @@ import streamlit as st
 
 from pages.view.words import plain
 from services.inference.card import Card
-from services.inference.figures import Evaluation, Pair, PublishedFigures
+from services.inference.figures import Evaluation
+from services.inference.findings import Findings, HeatReport, Pair
 from services.tasks.task import Task
 
 
@@ -32,8 +33,20 @@ class Chosen:
 
     task: Task
     models: Sequence[Measured]
-    pairs: Sequence[Pair]
-    published: Sequence[PublishedFigures]
+    findings: Findings
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """Comparisons of two of the chosen versions."""
+        names = {str(model.card.ref) for model in self.models}
+        return [pair for pair in self.findings.pairs if {pair.first, pair.second} <= names]
+
+    @property
+    def heat(self) -> list[tuple[Measured, HeatReport]]:
+        """The chosen versions whose heat maps were scored."""
+        reports = {report.model: report for report in self.findings.heat}
+        found = [(model, reports.get(str(model.card.ref))) for model in self.models]
+        return [(model, report) for model, report in found if report]
 
 
 def each(chosen: Chosen, draw: Callable[[Task, Measured], None]) -> None:

@@ -60,7 +60,9 @@ def leak(chosen: Chosen) -> None:
         "patients of whom the model has seen nothing."
     )
     by_patient = {model.card.network: model.figures.test.accuracy for model in chosen.models}
-    rows = [figures for figures in chosen.published if figures.network in by_patient] or list(chosen.published)
+    rows = [figures for figures in chosen.findings.published if figures.network in by_patient] or list(
+        chosen.findings.published
+    )
     groups = [figures.network_title for figures in rows]
     curves.grouped_bars(
         groups,
@@ -71,6 +73,48 @@ def leak(chosen: Chosen) -> None:
         ],
         y="Accuracy", key="leak", alt="Accuracy on the published split and on new patients.",
     )  # fmt: skip
+
+
+def heat(chosen: Chosen) -> None:
+    st.markdown(
+        "Where radiologists outlined the tumour: the share of test slices whose hottest point lies inside the outline, "
+        "for the way that val chose and for plain Grad-CAM. The base rate is what a point thrown at the head would hit."
+    )
+    for model, report in chosen.heat:
+        if len(chosen.heat) > 1:
+            st.subheader(plain(model.name), anchor=False)
+        ways = list(dict.fromkeys((row.method, row.layer) for row in report.test))
+        parts = list(dict.fromkeys(row.part for row in report.test))
+        at = {(row.part, row.method, row.layer): row for row in report.test}
+        bars: list[tuple[str, list[Estimate | None]]] = [
+            (f"{way[0]} at {way[1]}", [at[part, *way].pointing for part in parts]) for way in ways
+        ]
+        bars.append(("base rate", [at[part, *ways[0]].base_rate for part in parts]))
+        curves.grouped_bars(
+            parts, bars, y="Hottest point inside the outline", key=f"heat {model.card.ref}",
+            alt="Share of tumour slices whose hottest point lies inside the outline.",
+        )  # fmt: skip
+        chance = {(found.method, found.layer): found.correlation for found in report.sanity}
+        rows = report.test
+        st.table(
+            {
+                "Slices of": [f"{plain(row.part)} ({row.images})" for row in rows],
+                "Map": [f"{row.method} at {plain(row.layer)}" for row in rows],
+                "Within 8 pixels": [interval(row.near) for row in rows],
+                "Heat inside": [interval(row.inside) for row in rows],
+                "Heat off the head": [interval(row.outside_head) for row in rows],
+                "IoU": [interval(row.iou, share=False) for row in rows],
+                "Like random weights": [
+                    f"{chance[row.method, row.layer].value:.2f}" if (row.method, row.layer) in chance else DASH
+                    for row in rows
+                ],
+            },
+            border="horizontal", hide_index=True, alt="Scores of the heat maps against the outlines.",
+        )  # fmt: skip
+    st.caption(
+        "Like random weights: rank correlation with the maps of a network that learnt nothing; near 0 the maps show "
+        "what was learnt, near 1 the picture alone."
+    )
 
 
 def agreement(chosen: Chosen) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from services.inference.card import CARD, EVALUATION, SCORES
 from services.inference.figures import Estimate, Evaluation, RobustnessFigures, ShortcutFigures
+from services.inference.findings import HeatFigures, HeatReport, Sanity
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.inference.scores import Scores
@@ -86,3 +87,23 @@ def add_measured(repository: ModelRepository, network: str, seed: int, right: fl
         serving = live[TASK.key]
         live[TASK.key] = serving.model_copy(update={"versions": {**serving.versions, network: ref.version}})
     return ref
+
+
+def heat_report(ref: ModelRef) -> HeatReport:
+    """Scores of the maps of a version as ``python -m training heat`` keeps them."""
+    share = Estimate(value=0.4, low=0.3, high=0.5)
+
+    def row(part: str, method: str) -> HeatFigures:
+        return HeatFigures(
+            part=part, method=method, layer="last", images=9, groups=3, pointing=share, near=share, base_rate=share,
+            inside=share, outside_head=share, iou=share, threshold=0.5,
+        )  # fmt: skip
+
+    return HeatReport(
+        model=str(ref),
+        val=(row("brain_mri val", "Layer-CAM"), row("brain_mri val", "Grad-CAM")),
+        sanity=(Sanity(method="Layer-CAM", layer="last", images=9, correlation=share),),
+        chosen_method="Layer-CAM",
+        chosen_layer="last",
+        test=(row("brain_mri test", "Layer-CAM"), row("brain_mri test", "Grad-CAM")),
+    )
