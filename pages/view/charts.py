@@ -20,14 +20,25 @@ STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "sh
 ROW, SQUARE, LABEL = 38, 520, 30
 
 
-def show(figure: go.Figure, alt: str, *, height: int, key: str, top: int = 8) -> None:
-    """Draw a figure in the theme's type and colours; ``alt`` says in words what it shows."""
+# The one button of the mode bar: the chart as a PNG of twice the pixels.
+SAVED = {
+    **STILL, "displayModeBar": True, "displaylogo": False, "modeBarButtons": [["toImage"]],
+    "toImageButtonOptions": {"format": "png", "scale": 2},
+}  # fmt: skip
+
+
+def show(figure: go.Figure, alt: str, *, height: int, key: str, top: int = 8, saved: bool = False) -> None:
+    """Draw a figure in the theme's type and colours; ``alt`` says in words what it shows.
+
+    ``saved`` adds a button that downloads it as PNG, on the theme's ground.
+    """
     colours = theme.palette()
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": top, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
+        paper_bgcolor=colours.ground if saved else "rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": colours.muted, "activecolor": colours.text},
         font={"family": f"{FONT}, sans-serif", "size": 13, "color": colours.text},
         hoverlabel={"font": {"family": f"{FONT}, sans-serif", "size": 13}},
         dragmode=False,
@@ -38,7 +49,7 @@ def show(figure: go.Figure, alt: str, *, height: int, key: str, top: int = 8) ->
     figure.update_yaxes(
         gridcolor=colours.line, zerolinecolor=colours.line, automargin=True, fixedrange=True, title_font_size=13
     )
-    st.plotly_chart(figure, theme=None, config=STILL, alt=alt, key=key)
+    st.plotly_chart(figure, theme=None, config=SAVED if saved else STILL, alt=alt, key=key)
 
 
 def accent() -> str:
@@ -127,7 +138,7 @@ def estimates(rows: Sequence[tuple[str, Estimate, int]], *, colours: Sequence[st
     figure.update_xaxes(range=[max(0.0, lowest - 0.05), 1.02], tickformat=".0%", title=title)
     figure.update_yaxes(ticksuffix="  ")
     said = "; ".join(f"{n} {100 * e.value:.1f}% ({100 * e.low:.1f} to {100 * e.high:.1f})" for n, e, _ in rows)
-    show(figure, f"{title}, with 95% intervals: {said}.", height=56 * len(rows) + 80, key=key, top=24)
+    show(figure, f"{title}, with 95% intervals: {said}.", height=56 * len(rows) + 80, key=key, top=24, saved=True)
 
 
 def confusion(task: Task, part: PartFigures, *, rates: bool, key: str) -> None:
@@ -153,7 +164,7 @@ def confusion(task: Task, part: PartFigures, *, rates: bool, key: str) -> None:
         f"of {sum(row)} {name}: " + ", ".join(f"{n} as {other}" for n, other in zip(row, names, strict=True))
         for name, row in zip(names, counts, strict=True)
     )
-    show(figure, f"Confusion matrix of {part.images} test images. {said}.", height=SQUARE, key=key)
+    show(figure, f"Confusion matrix of {part.images} test images. {said}.", height=SQUARE, key=key, top=28, saved=True)
 
 
 def reliability(points: Sequence[Mapping[str, float]], *, key: str) -> None:
@@ -189,7 +200,7 @@ def reliability(points: Sequence[Mapping[str, float]], *, key: str) -> None:
     said = "; ".join(
         f"{p['confidence']:.0%} confident, {p['right']:.0%} right ({p['images']:.0f} images)" for p in points
     )
-    show(figure, f"Reliability diagram on the test images: {said}.", height=SQUARE, key=key)
+    show(figure, f"Reliability diagram on the test images: {said}.", height=SQUARE, key=key, top=28, saved=True)
 
 
 def _wilson(share: float, images: float) -> tuple[float, float]:

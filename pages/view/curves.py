@@ -47,7 +47,7 @@ def overlay(
     figure.update_layout(legend=LEGEND, showlegend=len(lines) > 1)
     figure.update_xaxes(range=[0, 1.01], tickformat=".0%", title=x)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%", title=y)
-    charts.show(figure, alt, height=charts.SQUARE, key=key, top=48 if len(lines) > 1 else 8)
+    charts.show(figure, alt, height=charts.SQUARE, key=key, top=48 if len(lines) > 1 else 28, saved=True)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def steps(series: Sequence[Series], *, x: str, y: str, alt: str, key: str) -> No
     figure.update_layout(legend=LEGEND, showlegend=len(series) > 1)
     figure.update_xaxes(type="category", title=x, showgrid=False)
     figure.update_yaxes(range=[max(0.0, lowest - 0.05), 1.02], tickformat=".0%", title=y)
-    charts.show(figure, alt, height=360, key=key, top=48 if len(series) > 1 else 8)
+    charts.show(figure, alt, height=360, key=key, top=48 if len(series) > 1 else 28, saved=True)
 
 
 def grouped_bars(
@@ -112,4 +112,4 @@ def grouped_bars(
     figure.update_layout(barmode="group", bargap=0.3, legend=LEGEND, showlegend=len(bars) > 1)
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(range=[0, 1.01], tickformat=".0%", title=y)
-    charts.show(figure, alt, height=400, key=key, top=48)
+    charts.show(figure, alt, height=400, key=key, top=48, saved=True)

@@ -131,12 +131,19 @@ def agreement(chosen: Chosen) -> None:
             "Only first right": [f"{pair.only_first:,}" for pair in pairs],
             "Only second right": [f"{pair.only_second:,}" for pair in pairs],
             "McNemar's p": [f"{pair.p_value:.3g}" for pair in pairs],
-            "First more accurate by": [interval(pair.difference) for pair in pairs],
+            "First more accurate by": [_points(pair.difference) for pair in pairs],
             "Same answer": [interval(pair.agreement) for pair in pairs],
             "Kappa": [f"{pair.kappa:.3f}" for pair in pairs],
         },
         border="horizontal", hide_index=True, alt="How two models each differ on the test images.",
     )  # fmt: skip
+
+
+def _points(difference: Estimate) -> str:
+    """A difference of shares in points of a hundred, with its interval."""
+    shares = (difference.value, difference.low, difference.high)
+    value, low, high = (f"{100 * share:+.1f}".replace("-", "−") for share in shares)
+    return f"{value} points ({low} to {high})"
 
 
 def mistakes(chosen: Chosen) -> None:
