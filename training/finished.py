@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from pydantic import BaseModel
 
-from services.inference.card import WEIGHTS
+from services.inference.card import WEIGHTS, Card
 from services.inference.figures import Estimate, Evaluation
 from services.inference.findings import PublishedFigures
 from services.inference.networks import build, set_arrays
@@ -24,6 +24,7 @@ from services.tasks import get_task
 from services.tasks.task import Task
 from training.calibrate import Calibration, calibrate
 from training.corpus import CorpusError, Sample, allowed_classes, data_hash, load_images, read_corpora
+from training.ensemble import joint_scores
 from training.evaluation.logits import logits_of
 from training.evaluation.published import published_figures
 from training.evaluation.report import evaluate
@@ -109,15 +110,28 @@ def score_again(
             f"These folders do not hold the images that {ref} was measured on ({', '.join(card.data.corpora)}, in this "
             "order); name the same ones with --data."
         )
-    model = build(ref.network, len(card.classes), size=task.preparation.size)
-    with np.load(repository.folder(ref) / WEIGHTS, allow_pickle=False) as arrays:
-        set_arrays(model, arrays)
+    if card.members:
+        members = [repository.verify(ModelRef(*name.split("/"))) for name in card.members]
+        models = [_shipped(repository, member, task) for member in members]
+        answers = [
+            score(model, samples, task, cache, flips=member.flips)
+            for model, member in zip(models, members, strict=True)
+        ]
+        return evaluate(task, joint_scores(members, answers), card.temperature, card.threshold)
+    model = _shipped(repository, card, task)
     scores = score(model, samples, task, cache, flips=card.flips)
     evaluation = evaluate(task, scores, card.temperature, card.threshold)
     if quick:
         return evaluation
     found = _from_pictures(model, samples, task, cache, card.temperature, flips=card.flips)
     return evaluation.model_copy(update=found)
+
+
+def _shipped(repository: ModelRepository, card: Card, task: Task) -> keras.Model:
+    model = build(card.network, len(card.classes), size=task.preparation.size)
+    with np.load(repository.folder(card.ref) / WEIGHTS, allow_pickle=False) as arrays:
+        set_arrays(model, arrays)
+    return model
 
 
 def _from_pictures(

@@ -6,14 +6,16 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from services.imaging.phantom import PHANTOMS, draw
 from services.imaging.prepare import prepare
@@ -56,16 +58,7 @@ def register(
     """Write <task>/<network>/<next version>/ in one step: weights, self-test, figures, scores, card, a page to read."""
     task, network = get_task(settings.task), get_network(settings.network)
     ref = ModelRef(task.key, network.key, repository.next_version(task.key, network.key))
-    final = repository.folder(ref)
-    partial = final.with_name(f".{ref.version}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    np.savez(partial / WEIGHTS, allow_pickle=False, **get_arrays(model))
-    squares = self_test_squares(task)
-    np.savez_compressed(partial / SELF_TEST, squares=squares)
-    (partial / EVALUATION).write_text(evaluation.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    with (partial / SCORES).open("wb") as file:
-        scores.write(file)
+    squares = self_test_arrays(task)["squares"]
     expected = probabilities(logits_of(model, squares, flips=flips), calibration.temperature)
     origin = Path(starting_weights(settings)).name
     card = Card(
@@ -88,24 +81,51 @@ def register(
         data=_data_facts(samples),
         val=evaluation.val,
         test=evaluation.test,
-        breakdown=evaluation.breakdown,
-        presence=evaluation.presence,
         intended_use=INTENDED_USE,
         limits=LIMITS,
         self_test_probabilities=tuple(tuple(round(float(p), 5) for p in row) for row in expected),
         libraries={name: library_version(name) for name in LIBRARIES},
-        files={name: _sha256(partial / name) for name in (WEIGHTS, SELF_TEST, EVALUATION, SCORES)},
+        files={},
     )
-    (partial / CARD).write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    (partial / README_PAGE).write_text(page(card, task), encoding="utf-8")
-    partial.replace(final)
+    publish(repository, card, evaluation, scores, {WEIGHTS: get_arrays(model), SELF_TEST: {"squares": squares}})
     return ref
 
 
-def self_test_squares(task: Task) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Every phantom prepared: uint8 (phantoms, size, size). Drawn ones, so that no patient ships with a model."""
+def publish(
+    repository: ModelRepository,
+    card: Card,
+    evaluation: Evaluation,
+    scores: Scores,
+    arrays: Mapping[str, Mapping[str, NDArray[Any]]],
+) -> None:
+    """Write the version that ``card`` names in one step: ``arrays`` by file, figures, scores, card, a page to read.
+
+    The card gets the evaluation's figures and every file's hash.
+    """
+    final = repository.folder(card.ref)
+    partial = final.with_name(f".{card.version}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, content in arrays.items():
+        np.savez_compressed(partial / name, allow_pickle=False, **content)
+    (partial / EVALUATION).write_text(evaluation.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    with (partial / SCORES).open("wb") as file:
+        scores.write(file)
+    whole = card.model_copy(
+        update={
+            **{name: getattr(evaluation, name) for name in ("val", "test", "breakdown", "presence")},
+            "files": {name: _sha256(partial / name) for name in (*arrays, EVALUATION, SCORES)},
+        }
+    )
+    (partial / CARD).write_text(whole.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (partial / README_PAGE).write_text(page(whole, get_task(card.task)), encoding="utf-8")
+    partial.replace(final)
+
+
+def self_test_arrays(task: Task) -> dict[str, NDArray[np.uint8]]:
+    """Every phantom prepared: "squares" uint8 (phantoms, size, size). Drawn ones: no patient ships with a model."""
     squares = [prepare(draw(info.key).astype(np.float32) / np.float32(255), task.preparation) for info in PHANTOMS]
-    return np.stack([np.round(square.pixels * 255).astype(np.uint8) for square in squares])
+    return {"squares": np.stack([np.round(square.pixels * 255).astype(np.uint8) for square in squares])}
 
 
 def page(card: Card, task: Task) -> str:

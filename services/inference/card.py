@@ -35,6 +35,7 @@ class Card(Frozen):
     version: str
     registered: datetime
     classes: tuple[str, ...]
+    members: tuple[str, ...] = Field((), description="Of an ensemble: the versions whose answers are averaged.")
     preparation: dict[str, Any]
     flips: bool = Field(description="Whether the answer is the mean over the slice and its mirror image.")
     temperature: float = Field(gt=0)

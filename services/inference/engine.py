@@ -188,7 +188,7 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
     if card.classes != task.class_keys:
         raise ModelMismatch(f"The model {ref} knows the classes {card.classes}, the task {task.class_keys}.")
     try:
-        return _assemble(repository, card, task.preparation.size)
+        return _assemble(repository, card, task)
     except FalxError:
         raise
     # NumPy, Keras and TensorFlow raise what they like over files that do not fit; whoever asked gets a sentence.
@@ -198,21 +198,28 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
         ) from error
 
 
-def _assemble(repository: ModelRepository, card: Card, size: int) -> LoadedModel:
+def _assemble(repository: ModelRepository, card: Card, task: Task) -> LoadedModel:
     load_backend()
-    from services.inference import explain, networks
-
     _let_memory_grow()
-    network = networks.build(card.network, len(card.classes), size=size)
-    with np.load(repository.folder(card.ref) / WEIGHTS, allow_pickle=False) as arrays:
-        networks.set_arrays(network, arrays)
-    model = LoadedModel(
-        card,
-        explain.compile_explanation(network, card.heat_layer, flips=card.flips, method=card.heat_method),
-        Lock(),
-    )
+    model = LoadedModel(card, _of_members(repository, card, task) or _of_weights(repository, card, task), Lock())
     _self_test(model, repository)
     return model
+
+
+def _of_members(repository: ModelRepository, card: Card, task: Task) -> Explanation | None:
+    from services.inference.ensemble import joint_explanation
+
+    members = [load(repository, ModelRef(*name.split("/")), task) for name in card.members]
+    return joint_explanation([(m.explanation, m.card.temperature) for m in members]) if members else None
+
+
+def _of_weights(repository: ModelRepository, card: Card, task: Task) -> Explanation:
+    from services.inference import explain, networks
+
+    network = networks.build(card.network, len(card.classes), size=task.preparation.size)
+    with np.load(repository.folder(card.ref) / WEIGHTS, allow_pickle=False) as arrays:
+        networks.set_arrays(network, arrays)
+    return explain.compile_explanation(network, card.heat_layer, flips=card.flips, method=card.heat_method)
 
 
 def _self_test(model: LoadedModel, repository: ModelRepository) -> None:

@@ -145,7 +145,8 @@ class ModelRepository:
     def verify(self, ref: ModelRef) -> Card:
         """The card, after every file it names was found to have the hash it states; ModelDamaged otherwise."""
         card = self.card(ref)
-        if card.ref != ref or not {WEIGHTS, SELF_TEST} <= card.files.keys():
+        needed = {SELF_TEST} if card.members else {WEIGHTS, SELF_TEST}
+        if card.ref != ref or not needed <= card.files.keys():
             raise ModelDamaged(f"The card of {ref} is that of {card.ref}, or names too few files. Register it again.")
         for name, expected in card.files.items():
             path = self.folder(ref) / name

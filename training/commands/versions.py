@@ -35,6 +35,24 @@ def register(
 
 
 @app.command()
+def ensemble(
+    of: Annotated[list[str], typer.Option(metavar="TASK/NETWORK/VERSION", help="A member; repeat for each.")],
+    models: Models = MODELS,
+) -> None:
+    """Register the mean of several versions' calibrated answers as a version of its own, and print its figures."""
+    from services.errors import ModelNotFound
+    from services.inference.repository import ModelRepository
+    from training.ensemble import register_ensemble
+    from training.table import show
+
+    if len(set(of)) < 2:
+        raise ModelNotFound("An ensemble needs at least two different versions; name each with --of.")
+    ref, evaluation = register_ensemble(ModelRepository(models), [_ref(version) for version in of])
+    show(evaluation)
+    typer.echo(f"Registered {ref}.")
+
+
+@app.command()
 def promote(
     version: Annotated[str, typer.Argument(metavar="TASK/NETWORK/VERSION", help="A registered version.")],
     models: Models = MODELS,
@@ -43,15 +61,20 @@ def promote(
     reason: Annotated[str, typer.Option(help="With --force: why; kept in live.json.")] = "",
 ) -> None:
     """Let a version serve, in the running app too, once it has passed its checks; the old one stays otherwise."""
-    from services.errors import ModelNotFound
-    from services.inference.prediction import ModelRef
     from services.inference.repository import ModelRepository
 
     if force is not bool(reason.strip()):
         raise typer.BadParameter("--force needs --reason with some words, and --reason needs --force.")
+    _promote(ModelRepository(models), _ref(version), default=default, forced=reason)
+
+
+def _ref(version: str) -> ModelRef:
+    from services.errors import ModelNotFound
+    from services.inference.prediction import ModelRef
+
     if version.count("/") != 2:
         raise ModelNotFound(f"“{version}” is no version; write it like brain_tumor_type/efficientnet/1.")
-    _promote(ModelRepository(models), ModelRef(*version.split("/")), default=default, forced=reason)
+    return ModelRef(*version.split("/"))
 
 
 def _promote(repository: ModelRepository, ref: ModelRef, *, default: bool, forced: str = "") -> None:

@@ -1,0 +1,75 @@
+"""An entry of the model repository that averages the calibrated answers of others; made from their scores alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from services.inference.calibration import probabilities
+from services.inference.card import SELF_TEST, Card
+from services.inference.ensemble import LAYER, METHOD, mean_logits
+from services.inference.figures import Evaluation
+from services.inference.prediction import ModelRef
+from services.inference.repository import ModelRepository
+from services.inference.scores import Scores
+from services.tasks import get_task
+from training.calibrate import calibrate
+from training.corpus import CorpusError
+from training.evaluation.report import evaluate
+from training.register import publish, self_test_arrays
+
+NETWORK, TITLE = "ensemble", "Ensemble"
+
+
+def joint_scores(cards: Sequence[Card], scores: Sequence[Scores]) -> Scores:
+    """The mean of the members' calibrated probabilities, as logits, for the images that all were measured on.
+
+    Raises CorpusError where these differ.
+    """
+    first = scores[0]
+    for card, other in zip(cards, scores, strict=True):
+        if not (np.array_equal(other.name, first.name) and np.array_equal(other.part, first.part)):
+            raise CorpusError(
+                f"{card.ref} was not measured on the same val and test images as {cards[0].ref}; members of an "
+                "ensemble need the same corpora and --val-share."
+            )
+    shares = [probabilities(own.logits, card.temperature) for card, own in zip(cards, scores, strict=True)]
+    return replace(first, logits=mean_logits(shares))
+
+
+def register_ensemble(repository: ModelRepository, members: Sequence[ModelRef]) -> tuple[ModelRef, Evaluation]:
+    """A new version that averages ``members``, calibrated on val and measured on test."""
+    cards = [repository.verify(ref) for ref in members]
+    task = get_task(members[0].task)
+    scores = joint_scores(cards, [repository.scores(ref) for ref in members])
+    val = scores.part == "val"
+    allowed = np.array(
+        [[float(key in task.labels[label]) for key in task.class_keys] for label in scores.label], np.float32
+    )
+    calibration = calibrate(scores.logits[val], allowed[val])
+    evaluation = evaluate(task, scores, calibration.temperature, calibration.threshold)
+    own = [np.array(card.self_test_probabilities) for card in cards]
+    expected = probabilities(mean_logits(own), calibration.temperature)
+    first = cards[0]
+    ref = ModelRef(task.key, NETWORK, repository.next_version(task.key, NETWORK))
+    card = first.model_copy(
+        update={
+            "network": NETWORK,
+            "network_title": TITLE,
+            "version": ref.version,
+            "members": tuple(str(member) for member in members),
+            "temperature": calibration.temperature,
+            "threshold": calibration.threshold,
+            "threshold_reason": calibration.reason,
+            "heat_layer": LAYER,
+            "heat_method": METHOD,
+            "starting_weights": "those of its members",
+            "terms": " ".join(dict.fromkeys(card.terms for card in cards)),
+            "hyperparameters": {"val_share": first.hyperparameters["val_share"]},
+            "self_test_probabilities": tuple(tuple(round(float(p), 5) for p in row) for row in expected),
+        }
+    )
+    publish(repository, card, evaluation, scores, {SELF_TEST: self_test_arrays(task)})
+    return ref, evaluation
