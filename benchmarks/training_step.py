@@ -20,7 +20,8 @@ from services.settings import ROOT
 from services.tasks import get_task
 from training.__main__ import KEEP_MEMORY
 from training.augment import Draws, Geometry, keras_cv_batches
-from training.fit import compile_whole, with_outline
+from training.fit import compile_whole
+from training.learner import with_outline
 from training.run import RunSettings
 
 NETWORK, BATCH = "efficientnet", 32

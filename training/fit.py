@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from services.inference.networks import build, get_network, load_file, load_starting_weights
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
-from training.calibrate import fit_temperature
 from training.corpus import (
     allowed_classes,
     load_images,
@@ -24,15 +21,12 @@ from training.corpus import (
     outline_known,
     sampling_weights,
 )
-from training.evaluation.logits import logits_of
+from training.learner import TEACHER, with_outline, with_teacher
 from training.losses import OutlineLoss, PartialLabelLoss
-from training.run import BEST, HEAD, HISTORY, SETTINGS, RunSettings, samples_of
-from training.style import restyle
+from training.normalised import with_normalisation
+from training.run import BEST, HEAD, HISTORY, SETTINGS, TRAINED, RunSettings, read_settings, samples_of
+from training.watching import WATCHED, KeepBest, ScoreVal
 
-WATCHED = "val_calibrated"
-# Outlines fill a few hundredths of a slice.
-OUTLINE_PRIOR = keras.initializers.Constant(-3.0)
-COPIES = 2
 HEAD_EPOCH = 100_000  # far from the passes of the main phase, so that its draws differ
 
 
@@ -51,12 +45,17 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
     val = [sample for sample in samples if sample.part == "val"]
     with _all_devices():
         model = build(settings.network, len(task.classes), size=task.preparation.size, dropout=settings.dropout)
-        learner = with_outline(model, settings.network)
         goes_on = resume and (run / HEAD).exists()
+        if not goes_on:
+            _start(model, settings)
+        trained = with_normalisation(model)
+        learner = with_outline(trained, settings.network)
+        if settings.teacher:
+            learner = with_teacher(learner, _teacher(settings), settings.teaching)
         if goes_on:
             load_file(learner, settings.network, run / HEAD)
-        else:
-            _start(model, settings)
+        elif trained is not model and (Path(settings.weights) / TRAINED).exists():
+            load_file(trained, settings.network, Path(settings.weights) / TRAINED)
         run.mkdir(parents=True, exist_ok=True)
         (run / SETTINGS).write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
         draws = Draws(
@@ -73,28 +72,13 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
             mixup=settings.mixup,
         )
         if not goes_on:
-            _fit_heads(learner, settings, draws)
+            # Where normalisation has only begun, no features of starting weights are there to learn a head on.
+            if trained is model:
+                _fit_heads(learner, settings, draws)
             learner.save_weights(run / HEAD)
-        scored = ScoreVal(model, load_images(val, task, cache), allowed_classes(val, task), settings.seed)
-        _fit_all(learner, model, settings, draws, scored, run, resume=resume)
+        scored = ScoreVal(trained, load_images(val, task, cache), allowed_classes(val, task), settings.seed)
+        _fit_all(learner, (trained, model), settings, draws, scored, run, resume=resume)
     return run / BEST
-
-
-def with_outline(model: keras.Model, network: str) -> keras.Model:
-    """``model`` with a second output, the logits of a map of the tumour's outline, for training only.
-
-    Where the tumour is makes the features of the layer that explains the answer truer, and so the answer.
-    """
-    known = get_network(network)
-    fine, top = model.get_layer(known.outline_layer).output, model.get_layer(known.top_layer).output
-    top = keras.layers.Conv2D(64, 1, activation="relu", name="outline_top")(top)
-    factor = fine.shape[1] // top.shape[1]
-    if factor > 1:
-        top = keras.layers.UpSampling2D(factor, interpolation="bilinear", name="outline_larger")(top)
-    both = keras.layers.Concatenate(name="outline_both")([fine, top])
-    both = keras.layers.Conv2D(64, 3, padding="same", activation="relu", name="outline_mix")(both)
-    outline = keras.layers.Conv2D(1, 1, bias_initializer=OUTLINE_PRIOR, dtype="float32", name="outline")(both)
-    return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": outline})
 
 
 def _start(model: keras.Model, settings: RunSettings) -> None:
@@ -105,11 +89,19 @@ def _start(model: keras.Model, settings: RunSettings) -> None:
         load_starting_weights(model, settings.network, settings.weights)
 
 
+def _teacher(settings: RunSettings) -> keras.Model:
+    run = Path(settings.teacher)
+    network = read_settings(run).network
+    teacher = build(network, len(get_task(settings.task).classes), size=get_task(settings.task).preparation.size)
+    load_file(teacher, network, run / BEST)
+    return teacher
+
+
 def _compile(learner: keras.Model, optimizer: keras.optimizers.Optimizer, settings: RunSettings) -> None:
     learner.compile(
         optimizer,
         {"logits": PartialLabelLoss(settings.smoothing), "outline": OutlineLoss()},
-        loss_weights={"logits": 1.0, "outline": settings.outline_weight},
+        loss_weights={"logits": 1 - settings.teaching if settings.teacher else 1.0, "outline": settings.outline_weight},
     )
 
 
@@ -129,50 +121,11 @@ def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> Non
     )
 
 
-class ScoreVal(keras.callbacks.Callback):
-    """Adds to a pass's figures the val loss that calibration would leave, the temperature, and the share right.
-
-    The loss before calibration would choose the pass that is surest of itself, not the one that ranks best. Beside
-    each slice stand two copies in another scanner's style: val has few scanners, and the choice should not hang on
-    them. ``images`` uint8 (n, side, side), ``allowed`` (n, classes) of 0 and 1.
-    """
-
-    def __init__(self, model: keras.Model, images: NDArray[np.uint8], allowed: NDArray[np.float32], seed: int) -> None:
-        super().__init__()
-        rng = np.random.default_rng(seed)
-        copies = [restyle(image, rng) for _ in range(COPIES) for image in images]
-        self.shipped, self.images = model, np.concatenate([images, np.stack(copies)])
-        self.allowed = np.tile(allowed, (1 + COPIES, 1))
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Called with the averaged weights in place, before whoever reads the figures."""
-        logits = logits_of(self.shipped, self.images, flips=False)
-        temperature, loss = fit_temperature(logits, self.allowed)
-        right = self.allowed[np.arange(len(logits)), logits.argmax(axis=1)].mean()
-        if logs is not None:
-            logs.update({WATCHED: loss, "val_temperature": temperature, "val_right": float(right)})
-
-
-class KeepBest(keras.callbacks.Callback):
-    """Saves the shipped part of the learner at the lowest val loss so far, or after every pass."""
-
-    def __init__(self, model: keras.Model, path: Path, best: float, *, always: bool) -> None:
-        super().__init__()
-        self.shipped, self.path, self.best, self.always = model, path, best, always
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Called with the averaged weights in place."""
-        loss = (logs or {}).get(WATCHED, float("inf"))
-        if loss < self.best or self.always:
-            self.best = min(loss, self.best)
-            self.shipped.save_weights(self.path)
-
-
 def compile_whole(learner: keras.Model, settings: RunSettings) -> None:
     """Make everything learn that may, with the run's optimiser and losses."""
     adapts = get_network(settings.network).adapt_normalisation
     for layer in learner.layers:
-        layer.trainable = adapts or not isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = layer.name != TEACHER and (adapts or not isinstance(layer, keras.layers.BatchNormalization))
     total, warm_up = settings.passes * settings.steps, int(settings.warm_up * settings.steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, total - warm_up, warmup_target=settings.rate, warmup_steps=warm_up
@@ -185,7 +138,7 @@ def compile_whole(learner: keras.Model, settings: RunSettings) -> None:
 
 def _fit_all(
     learner: keras.Model,
-    model: keras.Model,
+    kept: tuple[keras.Model, keras.Model],
     settings: RunSettings,
     draws: Draws,
     scored: ScoreVal,
@@ -202,7 +155,7 @@ def _fit_all(
         keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
         keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
         scored,
-        KeepBest(model, run / BEST, _best_so_far(run) if resume else float("inf"), always=settings.keep_last),
+        KeepBest(*kept, run, _best_so_far(run) if resume else float("inf"), always=settings.keep_last),
         keras.callbacks.CSVLogger(str(run / HISTORY), append=resume),
     ]
     if not settings.keep_last:

@@ -14,6 +14,7 @@ from services.tasks import get_task
 from training.corpus import TEST_FOLD, CorpusError, Sample, read_corpora
 
 BEST, HEAD, SETTINGS, HISTORY = "best.weights.h5", "head.weights.h5", "run.json", "history.csv"
+TRAINED = "trained.weights.h5"
 
 
 class RunError(FalxError):
@@ -32,6 +33,8 @@ class RunSettings:
     ``mixup`` is the alpha by which pictures are blended, 0 for not at all; ``ema`` is the momentum of the averaged
     weights that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass. ``averaged``
     names the runs whose weights were averaged; ``test_fold`` is the fold that nothing is learnt from or chosen by.
+    ``teacher`` is the folder of a finished run whose answers to the same changed pictures take ``teaching`` of the
+    lesson's weight.
     """
 
     task: str
@@ -59,6 +62,8 @@ class RunSettings:
     keep_last: bool = False
     averaged: tuple[str, ...] = ()
     test_fold: str = TEST_FOLD
+    teacher: str = ""
+    teaching: float = 0.7
 
     @property
     def steps(self) -> int:
@@ -118,6 +123,8 @@ def check_start(settings: RunSettings) -> None:
                 f"The run in {weights} trained {earlier.network} for {earlier.task}, which {settings.network} for "
                 f"{settings.task} cannot go on from; name another with --weights."
             )
+    if settings.teacher:
+        check_finished(Path(settings.teacher))
     if settings.weights not in ("imagenet", "none") and not weights.exists():
         raise ModelNotFound(f"The starting weights {weights} are not there. Give a file, “imagenet” or “none”.")
     parts = {sample.part for sample in samples_of(settings)}

@@ -35,6 +35,9 @@ def train(
         float, typer.Option(help="Strength of the changes of style and place; less in a last run.", min=0, max=1)
     ] = 1.0,
     mixup: Annotated[float, typer.Option(help="Alpha of mixup's shares; 0 blends no pictures.", min=0)] = 0.0,
+    teacher: Annotated[
+        str, typer.Option(help="Folder of a finished run that teaches this one by its answers; none unless given.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Decides draws, augmentation and the head's first weights.")] = 1,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16 where it is faster.")] = False,
     resume: Annotated[
@@ -59,6 +62,7 @@ def train(
         keep_last=keep_last,
         augmentation=augmentation,
         mixup=mixup,
+        teacher=teacher,
         seed=seed,
         mixed_precision=mixed_precision,
     )

@@ -1,0 +1,63 @@
+"""What is looked at after each pass of training: val, and whether these are the weights to keep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from training.calibrate import fit_temperature
+from training.evaluation.logits import logits_of
+from training.normalised import fold
+from training.run import BEST, TRAINED
+from training.style import restyle
+
+WATCHED = "val_calibrated"
+COPIES = 2
+
+
+class ScoreVal(keras.callbacks.Callback):
+    """Adds to a pass's figures the val loss that calibration would leave, the temperature, and the share right.
+
+    The loss before calibration would choose the pass that is surest of itself, not the one that ranks best. Beside
+    each slice stand two copies in another scanner's style: val has few scanners, and the choice should not hang on
+    them. ``images`` uint8 (n, side, side), ``allowed`` (n, classes) of 0 and 1.
+    """
+
+    def __init__(self, model: keras.Model, images: NDArray[np.uint8], allowed: NDArray[np.float32], seed: int) -> None:
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        copies = [restyle(image, rng) for _ in range(COPIES) for image in images]
+        self.shipped, self.images = model, np.concatenate([images, np.stack(copies)])
+        self.allowed = np.tile(allowed, (1 + COPIES, 1))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Called with the averaged weights in place, before whoever reads the figures."""
+        logits = logits_of(self.shipped, self.images, flips=False)
+        temperature, loss = fit_temperature(logits, self.allowed)
+        right = self.allowed[np.arange(len(logits)), logits.argmax(axis=1)].mean()
+        if logs is not None:
+            logs.update({WATCHED: loss, "val_temperature": temperature, "val_right": float(right)})
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Saves ``model``, as it ships, at the lowest val loss so far or after every pass.
+
+    What ``trained`` has beyond it is folded in, and kept in a file of its own for a run that goes on from this one.
+    """
+
+    def __init__(self, trained: keras.Model, model: keras.Model, run: Path, best: float, *, always: bool) -> None:
+        super().__init__()
+        self.trained, self.shipped, self.run, self.best, self.always = trained, model, run, best, always
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Called with the averaged weights in place."""
+        loss = (logs or {}).get(WATCHED, float("inf"))
+        if loss < self.best or self.always:
+            self.best = min(loss, self.best)
+            fold(self.trained, self.shipped)
+            self.shipped.save_weights(self.run / BEST)
+            if self.trained is not self.shipped:
+                self.trained.save_weights(self.run / TRAINED)
