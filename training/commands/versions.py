@@ -1,11 +1,13 @@
-"""Commands that make a version of a run and choose which version serves."""
+"""Commands that make a version of a run, choose which version serves, and hand one on."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.inference.backend import load_backend
 from training.commands import CACHE, MODELS, RUN, Cache, Models, Run, app, finished_run
 
 if TYPE_CHECKING:
@@ -97,3 +99,19 @@ def rollback(
     undone = rollback(ModelRepository(models), task, network or None)
     before = f"{undone.network} {undone.before} serves again" if undone.before else "nothing serves in its place"
     typer.echo(f"{task}: {undone.network} {undone.version} is undone, {before}.")
+
+
+@app.command()
+def export(
+    version: Annotated[str, typer.Argument(metavar="TASK/NETWORK/VERSION", help="A registered version.")],
+    out: Annotated[Path, typer.Option(help="An empty folder, or a new one.")],
+    models: Models = MODELS,
+) -> None:
+    """Write a version as one Keras file that gives calibrated probabilities, with its card and self-test."""
+    from services.inference.repository import ModelRepository
+
+    ref = _ref(version)
+    load_backend()
+    from training.export import export as write
+
+    typer.echo(f"{ref} is in {write(ModelRepository(models), ref, out)}.")
