@@ -65,6 +65,7 @@ def test_an_older_version_shows_what_it_has(repository, sign_in):
     app = open_metrics(sign_in, "efficientnetv2b0 1")
     shown = app.segmented_control(key="compare_view").options
     assert "By class" in shown
+    assert not any("Specificity" in table.value for table in app.table)
     assert not {"Threshold", "Worse pictures", "Shortcuts", "Mistakes"} & set(shown)
     for view in shown:
         show(app, view)

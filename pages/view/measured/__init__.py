@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.view.words import plain
+from pages.view.words import DASH, plain
 from services.inference.card import Card
 from services.inference.figures import Evaluation
 from services.inference.findings import Findings, HeatReport, Pair
@@ -47,6 +47,11 @@ class Chosen:
         reports = {report.model: report for report in self.findings.heat}
         found = [(model, reports.get(str(model.card.ref))) for model in self.models]
         return [(model, report) for model, report in found if report]
+
+
+def filled(columns: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Without the columns that a version from before their measurement has nothing in."""
+    return {name: cells for name, cells in columns.items() if any(cell != DASH for cell in cells)}
 
 
 def each(chosen: Chosen, draw: Callable[[Task, Measured], None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.view import charts, curves
-from pages.view.measured import Chosen, Measured, each
+from pages.view.measured import Chosen, Measured, each, filled
 from pages.view.words import DASH, class_name, interval, percent, plain
 from services.inference.figures import predictive_values
 from services.tasks.task import Task
@@ -23,7 +23,7 @@ def _by_class(task: Task, model: Measured) -> None:
     charts.estimates(rows, colours=colours, title="F1 on the test images", key=f"by_class {model.card.ref}")
     found = [figures[info.key] for info in infos]
     st.table(
-        {
+        filled({
             "Class": [info.name for info in infos],
             "Precision": [interval(f.precision) for f in found],
             "Recall": [interval(f.recall) for f in found],
@@ -32,7 +32,7 @@ def _by_class(task: Task, model: Measured) -> None:
             "ROC AUC": [interval(f.roc_auc, share=False) for f in found],
             "PR AUC": [interval(f.pr_auc, share=False) for f in found],
             "Images": [f"{f.images:,}" for f in found],
-        },
+        }),
         border="horizontal", hide_index=True, alt="Figures of each class.",
     )  # fmt: skip
 
@@ -92,14 +92,14 @@ def _presence(task: Task, model: Measured) -> None:
         title="Area under the ROC curve, in percent", key=f"presence {model.card.ref}",
     )  # fmt: skip
     st.table(
-        {
+        filled({
             "Images of": [plain(part.name) for part in parts],
             "Images (tumours)": [f"{part.images:,} ({part.tumours:,})" for part in parts],
             "AUC": [interval(part.auc, share=False) for part in parts],
             "Sensitivity": [interval(part.sensitivity) for part in parts],
             "Specificity": [interval(part.specificity) for part in parts],
             "Sensitivity at 95% specificity": [interval(part.sensitivity_at_95) for part in parts],
-        },
+        }),
         border="horizontal", hide_index=True, alt="Tumour against none by source and sequence.",
     )  # fmt: skip
 
