@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -59,6 +60,7 @@ def register_ensemble(repository: ModelRepository, members: Sequence[ModelRef]) 
             "network": NETWORK,
             "network_title": TITLE,
             "version": ref.version,
+            "registered": datetime.now(UTC).replace(microsecond=0),
             "members": tuple(str(member) for member in members),
             "temperature": calibration.temperature,
             "threshold": calibration.threshold,
@@ -67,7 +69,7 @@ def register_ensemble(repository: ModelRepository, members: Sequence[ModelRef]) 
             "heat_method": METHOD,
             "starting_weights": "those of its members",
             "terms": " ".join(dict.fromkeys(card.terms for card in cards)),
-            "hyperparameters": {"val_share": first.hyperparameters["val_share"]},
+            "hyperparameters": {k: v for k, v in first.hyperparameters.items() if k in ("val_share", "test_fold")},
             "self_test_probabilities": tuple(tuple(round(float(p), 5) for p in row) for row in expected),
         }
     )

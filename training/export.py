@@ -6,14 +6,12 @@ import shutil
 from pathlib import Path
 
 import keras
-import numpy as np
 from keras import ops
 
-from services.inference.card import CARD, SELF_TEST, WEIGHTS
-from services.inference.networks import build, set_arrays
+from services.inference.card import CARD, SELF_TEST
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
-from services.tasks import get_task
+from training.finished import shipped_model
 from training.register import README_PAGE
 from training.run import RunError
 
@@ -33,9 +31,7 @@ def export(repository: ModelRepository, ref: ModelRef, folder: Path) -> Path:
         raise RunError(f"{ref} averages {', '.join(card.members)}; export these one by one.")
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} holds something already; name an empty folder or a new one.")
-    network = build(card.network, len(card.classes), size=get_task(card.task).preparation.size)
-    with np.load(repository.folder(ref) / WEIGHTS, allow_pickle=False) as arrays:
-        set_arrays(network, arrays)
+    network = shipped_model(repository, card)
     grey = keras.Input(network.input_shape[1:], name="slice")
     logits = network(grey)
     if card.flips:

@@ -23,7 +23,7 @@ from services.inference.scores import Scores, Texts
 from services.tasks import get_task
 from services.tasks.task import Task
 from training.calibrate import Calibration, calibrate
-from training.corpus import CorpusError, Sample, allowed_classes, data_hash, load_images, read_corpora
+from training.corpus import TEST_FOLD, CorpusError, Sample, allowed_classes, data_hash, load_images, read_corpora
 from training.ensemble import joint_scores
 from training.evaluation.logits import logits_of
 from training.evaluation.published import published_figures
@@ -104,21 +104,16 @@ def score_again(
     Those on pictures made worse or without the head take minutes; ``quick`` leaves them out.
     """
     card, task = repository.verify(ref), get_task(ref.task)
-    samples = read_corpora(data, task, val_share=float(card.hyperparameters["val_share"]))
-    if data_hash(samples) != card.data.sha256:
-        raise CorpusError(
-            f"These folders do not hold the images that {ref} was measured on ({', '.join(card.data.corpora)}, in this "
-            "order); name the same ones with --data."
-        )
+    samples = measured_samples(card, data)
     if card.members:
         members = [repository.verify(ModelRef(*name.split("/"))) for name in card.members]
-        models = [_shipped(repository, member, task) for member in members]
+        models = [shipped_model(repository, member) for member in members]
         answers = [
             score(model, samples, task, cache, flips=member.flips)
             for model, member in zip(models, members, strict=True)
         ]
         return evaluate(task, joint_scores(members, answers), card.temperature, card.threshold)
-    model = _shipped(repository, card, task)
+    model = shipped_model(repository, card)
     scores = score(model, samples, task, cache, flips=card.flips)
     evaluation = evaluate(task, scores, card.temperature, card.threshold)
     if quick:
@@ -127,8 +122,26 @@ def score_again(
     return evaluation.model_copy(update=found)
 
 
-def _shipped(repository: ModelRepository, card: Card, task: Task) -> keras.Model:
-    model = build(card.network, len(card.classes), size=task.preparation.size)
+def measured_samples(card: Card, data: Sequence[Path]) -> list[Sample]:
+    """The samples in ``data``, in the parts that the version saw; CorpusError where they are not those."""
+    settings = card.hyperparameters
+    samples = read_corpora(
+        data,
+        get_task(card.task),
+        val_share=float(settings["val_share"]),
+        test_fold=str(settings.get("test_fold", TEST_FOLD)),
+    )
+    if data_hash(samples) != card.data.sha256:
+        raise CorpusError(
+            f"These folders do not hold the images that {card.ref} was measured on ({', '.join(card.data.corpora)}, in "
+            "this order); name the same ones with --data."
+        )
+    return samples
+
+
+def shipped_model(repository: ModelRepository, card: Card) -> keras.Model:
+    """The network of a version with the weights it ships."""
+    model = build(card.network, len(card.classes), size=get_task(card.task).preparation.size)
     with np.load(repository.folder(card.ref) / WEIGHTS, allow_pickle=False) as arrays:
         set_arrays(model, arrays)
     return model

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
@@ -21,6 +22,7 @@ from services.inference.prediction import ModelRef
 from services.inference.scores import Scores, read_scores
 
 LIVE, LOCK, FINDINGS = "live.json", "live.lock", "findings.json"
+Kind = TypeVar("Kind", Card, Evaluation)
 
 
 class Change(BaseModel):
@@ -109,12 +111,15 @@ class ModelRepository:
         path = self.folder(ref) / CARD
         if not path.exists():
             raise ModelNotFound(f"The model repository has no version {ref}.")
-        return _read_card(path, path.stat().st_mtime_ns)
+        found: Card = _read(Card, "card", path, path.stat().st_mtime_ns)
+        return found
 
     def evaluation(self, ref: ModelRef) -> Evaluation:
         """All of the version's figures; ModelDamaged where they do not read."""
         path = self.folder(ref) / EVALUATION
-        return _read_evaluation(path, path.stat().st_mtime_ns if path.exists() else 0)
+        stamp = path.stat().st_mtime_ns if path.exists() else 0
+        found: Evaluation = _read(Evaluation, "evaluation", path, stamp)
+        return found
 
     def scores(self, ref: ModelRef) -> Scores:
         """What the version answered for every image it was measured on; ModelDamaged where that does not read."""
@@ -220,17 +225,9 @@ def _read_live(path: Path, stamp: tuple[int, ...]) -> dict[str, Serving]:
         raise ModelMismatch(f"{path.name} of the model repository does not read: {error}. Restore it.") from error
 
 
-@lru_cache(maxsize=64)
-def _read_evaluation(path: Path, stamp: int) -> Evaluation:
+@lru_cache(maxsize=128)
+def _read(kind: type[Kind], what: str, path: Path, stamp: int) -> Kind:
     try:
-        return Evaluation.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise ModelDamaged(f"The figures {path.parent.name}/{path.name} do not read: {error}.") from error
-
-
-@lru_cache(maxsize=64)
-def _read_card(path: Path, stamp: int) -> Card:
-    try:
-        return Card.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ModelDamaged(f"The card {path.parent.name}/{path.name} does not read: {error}.") from error
+        raise ModelDamaged(f"The {what} {path.parent.name}/{path.name} does not read: {error}.") from error

@@ -9,7 +9,7 @@ import pytest
 
 from pages.view.measured.views import VIEWS
 from services.inference.figures import predictive_values
-from services.inference.findings import Findings, PublishedFigures
+from services.inference.findings import CrossvalFigures, Findings, PublishedFigures
 from services.inference.repository import ModelRepository
 from services.records.tables import Role
 from services.settings import ROOT, get_settings
@@ -29,6 +29,8 @@ def repository(room, monkeypatch, tmp_path) -> ModelRepository:
         pairs=tuple(compare_all(TASK, [(ref, own.scores(ref)) for ref in refs])),
         published=(PublishedFigures(network="resnet50", network_title="RESNET50", split="a_split", trained=9,
                                     every=test, seen=test, others=test),),
+        crossval=(CrossvalFigures(network="vgg16", network_title="VGG16", passes=3, folds=(test,), pooled=test,
+                                  sources=(test,)),),
         heat=(heat_report(refs[0]), heat_report(refs[1])),
     ))  # fmt: skip
     monkeypatch.setattr(room.bench.engine, "repository", own)
@@ -57,7 +59,7 @@ def test_every_view_of_two_models(repository, sign_in, view):
     app = show(open_metrics(sign_in, "resnet50", "vgg16"), view)
     charts = app.get("plotly_chart")
     assert all(chart.proto.alt for chart in charts)
-    assert charts or view in ("Agreement", "Mistakes", "Card")
+    assert charts or view in ("Agreement", "Mistakes", "Card", "Patient folds")
     assert len({chart.proto.id for chart in charts}) == len(charts)
 
 

@@ -17,16 +17,15 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from services.inference.card import WEIGHTS
 from services.inference.explain import JOINED, METHODS, compile_explanations
 from services.inference.figures import Estimate
 from services.inference.findings import HeatFigures, HeatReport, Sanity
-from services.inference.networks import build, set_arrays
+from services.inference.networks import build
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.tasks import get_task
 from services.tasks.task import Task
-from training.corpus import CorpusError, Sample, allowed_classes, data_hash, load_images, load_outlines, read_corpora
+from training.corpus import Sample, allowed_classes, load_images, load_outlines
 from training.evaluation.logits import logits_of
 from training.evaluation.outlines import (
     Map,
@@ -37,7 +36,7 @@ from training.evaluation.outlines import (
     rank_correlation,
     score_slice,
 )
-from training.finished import FinishedRun
+from training.finished import FinishedRun, measured_samples, shipped_model
 
 LAYERS: dict[str, tuple[str, ...]] = {
     "efficientnet": ("top_activation", "block6h_add", "block5e_add", "block4c_add"),
@@ -171,12 +170,7 @@ def score_registered(
 ) -> HeatReport:
     """The report of a registered version, from its shipped weights and the images it was measured on."""
     card, task = repository.verify(ref), get_task(ref.task)
-    samples = read_corpora(data, task, val_share=float(card.hyperparameters["val_share"]))
-    if data_hash(samples) != card.data.sha256:
-        raise CorpusError(f"These folders do not hold the images that {ref} was measured on; name those with --data.")
-    model = build(ref.network, len(card.classes), size=task.preparation.size)
-    with np.load(repository.folder(ref) / WEIGHTS, allow_pickle=False) as arrays:
-        set_arrays(model, arrays)
+    samples, model = measured_samples(card, data), shipped_model(repository, card)
     return Scoring(model, ref.network, samples, task, flips=card.flips, cache=cache).report(str(ref))
 
 

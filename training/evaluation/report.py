@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
@@ -14,6 +14,7 @@ from services.tasks.task import Task
 from training.evaluation.figures import Bools, Floats, Ints, part_figures, presence_figures, reliability_curve
 
 CURVE_POINTS, MISTAKES = 200, 24
+Curves = dict[str, dict[str, list[float]]]
 CUTS = np.round(np.linspace(0, 1, 201), 3)
 
 
@@ -29,9 +30,9 @@ def evaluate(task: Task, scores: Scores, temperature: float, threshold: float) -
         breakdown=tuple(_breakdown(known)),
         presence=tuple(known.presence(name, chosen) for name, chosen in _presence(known)),
         reliability=tuple(reliability_curve(*known.confidence(known.test))),
-        roc=_roc(known),
+        roc=_curves(known, roc_curve, "false_positive_rate", "true_positive_rate"),
         uncertain=_uncertain(known, threshold),
-        pr=_pr(known),
+        pr=_curves(known, precision_recall_curve, "precision", "recall"),
         cuts=dict(_cuts(known)),
         mistakes=tuple(_mistakes(known)),
     )
@@ -109,28 +110,15 @@ def _presence(known: Known) -> Iterator[tuple[str, Bools]]:
             yield name, chosen
 
 
-def _roc(known: Known) -> dict[str, dict[str, list[float]]]:
+def _curves(known: Known, measure: Callable[[Bools, Floats], tuple[Floats, ...]], *names: str) -> Curves:
+    """Of each class against the others the first two columns that ``measure`` gives, thinned out, under ``names``."""
     truth, shares, curves = known.truth[known.test], known.shares[known.test], {}
     for index, key in enumerate(known.task.class_keys):
         if (truth == index).any():
-            false_positive, true_positive, _ = roc_curve(truth == index, shares[:, index])
-            chosen = np.unique(np.linspace(0, len(false_positive) - 1, CURVE_POINTS).astype(int))
+            columns = measure(truth == index, shares[:, index])[:2]
+            chosen = np.unique(np.linspace(0, len(columns[0]) - 1, CURVE_POINTS).astype(int))
             curves[key] = {
-                "false_positive_rate": np.round(false_positive[chosen], 4).tolist(),
-                "true_positive_rate": np.round(true_positive[chosen], 4).tolist(),
-            }
-    return curves
-
-
-def _pr(known: Known) -> dict[str, dict[str, list[float]]]:
-    truth, shares, curves = known.truth[known.test], known.shares[known.test], {}
-    for index, key in enumerate(known.task.class_keys):
-        if (truth == index).any():
-            precision, recall, _ = precision_recall_curve(truth == index, shares[:, index])
-            chosen = np.unique(np.linspace(0, len(recall) - 1, CURVE_POINTS).astype(int))
-            curves[key] = {
-                "recall": np.round(recall[chosen], 4).tolist(),
-                "precision": np.round(precision[chosen], 4).tolist(),
+                name: np.round(column[chosen], 4).tolist() for name, column in zip(names, columns, strict=True)
             }
     return curves
 

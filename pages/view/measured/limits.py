@@ -75,6 +75,29 @@ def leak(chosen: Chosen) -> None:
     )  # fmt: skip
 
 
+def crossval(chosen: Chosen) -> None:
+    st.markdown(
+        "A recipe trained once for each patient fold, each time without that fold, which then tests it. Pooled over "
+        "the folds, every patient is tested once by a model that never saw them."
+    )
+    rows = [
+        (figures.network_title, part)
+        for figures in chosen.findings.crossval
+        for part in (*figures.folds, figures.pooled, *figures.sources)
+    ]
+    st.table(
+        {
+            "Recipe": [plain(title) for title, _ in rows],
+            "Tested on": [plain(part.name) for _, part in rows],
+            "Macro-F1": [interval(part.macro_f1) for _, part in rows],
+            "Accuracy": [interval(part.accuracy) for _, part in rows],
+            "Calibration error": [interval(part.calibration_error) for _, part in rows],
+            "Images": [f"{part.images:,}" for _, part in rows],
+        },
+        border="horizontal", hide_index=True, alt="Figures of each patient fold and of all folds together.",
+    )  # fmt: skip
+
+
 def heat(chosen: Chosen) -> None:
     st.markdown(
         "Where radiologists outlined the tumour: the share of test slices whose hottest point lies inside the outline, "

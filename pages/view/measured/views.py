@@ -18,6 +18,7 @@ VIEWS: dict[str, tuple[Callable[[Chosen], None], Callable[[Chosen], bool]]] = {
     "Worse pictures": (limits.worse_pictures, lambda chosen: any(m.figures.robustness for m in chosen.models)),
     "Shortcuts": (limits.shortcuts, lambda chosen: any(m.figures.shortcuts for m in chosen.models)),
     "Published split": (limits.leak, lambda chosen: bool(chosen.findings.published)),
+    "Patient folds": (limits.crossval, lambda chosen: bool(chosen.findings.crossval)),
     "Heat maps": (limits.heat, lambda chosen: bool(chosen.heat)),
     "Agreement": (limits.agreement, lambda chosen: bool(chosen.pairs)),
     "Mistakes": (limits.mistakes, lambda chosen: any(m.figures.mistakes for m in chosen.models)),
