@@ -16,12 +16,12 @@ import numpy as np
 from benchmarks.measure import Result, by_turns, milliseconds, pair_ratios
 from benchmarks.subjects import TASK, prepared_squares
 from services.inference.networks import build
+from services.inference.outline import with_outline
 from services.settings import ROOT
 from services.tasks import get_task
 from training.__main__ import KEEP_MEMORY
 from training.augment import Draws, Geometry, keras_cv_batches
 from training.fit import compile_whole
-from training.learner import with_outline
 from training.run import RunSettings
 
 NETWORK, BATCH = "efficientnet", 32

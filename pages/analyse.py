@@ -37,7 +37,7 @@ def page() -> None:
     with st.container(key="reading"):
         left, right = st.columns([2, 1], gap="medium")
         with left:
-            viewer.draw(analysis.task, analysis.slice, analysis.heat, key=intake.key())
+            viewer.draw(analysis.task, analysis.slice, analysis.heat, analysis.outline, key=intake.key())
             choose_frame()
             with st.expander("What the file says", icon=":material/description:"):
                 viewer.facts(analysis.slice)

@@ -8,13 +8,14 @@ import streamlit as st
 
 from pages.view import acting, answer, frame, kept, viewer, words
 from services.errors import FalxError, NotFound
-from services.records.studies import HEAT_MAP, REPORT, UPLOAD, StudyView, read_file
+from services.records.studies import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView, read_file
 from services.tasks import get_task
 
 QUESTION = "What did this study show?"
 KINDS = {
     REPORT: ("Report (PDF)", "picture_as_pdf"),
     HEAT_MAP: ("Heat map (PNG)", "local_fire_department"),
+    OUTLINE: ("Outline (PNG)", "gesture"),
     UPLOAD: ("Uploaded file", "draft"),
 }
 
@@ -36,7 +37,7 @@ def page() -> None:
     with st.container(key="reading"):
         left, right = st.columns([2, 1], gap="medium")
         with left:
-            viewer.draw(task, study.slice, study.heat, key=public_id)
+            viewer.draw(task, study.slice, study.heat, study.outline, key=public_id)
             who, course = st.columns(2, gap="medium")
             with who:
                 patient(view)

@@ -74,7 +74,7 @@ def rows_of(engine: Engine, path: Path, task: Task, network: str | None, limits:
         try:
             if isinstance(found, ImagingError):
                 raise found
-            seen = examine(engine, upload, found, task, network=network, explain=False)
+            seen = examine(engine, upload, found, task, network=network)
             row |= _answer(seen.prediction, task) if seen.prediction else _refusal(seen.gate)
         except FalxError as error:
             row |= {"verdict": FAILED, "reason": str(error)}

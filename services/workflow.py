@@ -11,19 +11,31 @@ from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
+import numpy as np
+
 from services.errors import DamagedFile
 from services.imaging.decode import decode
 from services.imaging.gate import GateDecision, check
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.overlay import to_png
 from services.imaging.prepare import Prepared, prepare
-from services.imaging.slice import Slice
+from services.imaging.slice import FloatImage, Slice
 from services.inference.engine import Engine
-from services.inference.prediction import HeatMap, Prediction
+from services.inference.prediction import Answer, HeatMap, Outline, Prediction
 from services.inference.repository import ModelRepository
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
-from services.records.studies import HEAT_MAP, REPORT, UPLOAD, NewStudy, StudyView, get_study, read_file, save_study
+from services.records.studies import (
+    HEAT_MAP,
+    OUTLINE,
+    REPORT,
+    UPLOAD,
+    NewStudy,
+    StudyView,
+    get_study,
+    read_file,
+    save_study,
+)
 from services.records.tables import PatientCreate, StudyCreate
 from services.reports import content
 from services.reports.evidence import evidence_of
@@ -47,7 +59,7 @@ class Upload:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What became of one upload. ``prepared``, ``prediction`` and ``heat`` are None where the gate refused."""
+    """What became of one upload. ``prepared`` and ``answer`` are None where the gate refused."""
 
     upload: Upload
     task: Task
@@ -55,8 +67,22 @@ class Analysis:
     gate: GateDecision
     overrule_reason: str
     prepared: Prepared | None
-    prediction: Prediction | None
-    heat: HeatMap | None
+    answer: Answer | None
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The calibrated answer."""
+        return self.answer.prediction if self.answer else None
+
+    @property
+    def heat(self) -> HeatMap | None:
+        """The heat map of the answer."""
+        return self.answer.heat if self.answer else None
+
+    @property
+    def outline(self) -> Outline | None:
+        """The estimated outline, also None where the model has learnt none."""
+        return self.answer.outline if self.answer else None
 
 
 def look(
@@ -87,20 +113,19 @@ def examine(
     *,
     network: str | None = None,
     overrule_reason: str = "",
-    explain: bool = True,
 ) -> Analysis:
     """``look`` for a frame of the upload that is decoded already."""
     gate = check(image, task)
-    if gate.accepted:
-        overrule_reason = ""
-    elif not overrule_reason:
-        return Analysis(upload, task, image, gate, "", None, None, None)
+    if not gate.accepted and not overrule_reason:
+        return Analysis(upload, task, image, gate, "", None, None)
+    # Whether the model knows such pictures comes with its answer, which nobody sees where it does not.
     prepared = prepare(image.pixels, task.preparation)
-    if explain:
-        prediction, heat = engine.answer(prepared, task, network)
-        return Analysis(upload, task, image, gate, overrule_reason, prepared, prediction, heat)
-    prediction = engine.predict(prepared, task, network)
-    return Analysis(upload, task, image, gate, overrule_reason, prepared, prediction, None)
+    answer = engine.answer(prepared, task, network)
+    if answer.strange:
+        gate = GateDecision(False, (*gate.reasons, answer.strange))
+    if not gate.accepted and not overrule_reason:
+        return Analysis(upload, task, image, gate, "", None, None)
+    return Analysis(upload, task, image, gate, "" if gate.accepted else overrule_reason, prepared, answer)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -124,11 +149,12 @@ class Details:
 
 @dataclass(frozen=True, eq=False)
 class Reopened:
-    """A stored study with its picture: the slice decoded again from the upload, and the stored heat map."""
+    """A stored study with its picture: the slice decoded again from the upload, the stored heat map and outline."""
 
     view: StudyView
     slice: Slice
     heat: HeatMap | None
+    outline: Outline | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +203,8 @@ class Workbench:
         files = {**new.files, REPORT: (report, "application/pdf", f"{stem}.pdf")}
         if analysis.heat is not None:
             files[HEAT_MAP] = (to_png(analysis.heat.values), "image/png", f"{stem}-heat-map.png")
+        if analysis.outline is not None:
+            files[OUTLINE] = (to_png(analysis.outline.inside.astype(np.float32)), "image/png", f"{stem}-outline.png")
         return save_study(self.store, actor, replace(new, files=files))
 
     def report(self, actor: Actor, analysis: Analysis, details: Details) -> bytes:
@@ -188,13 +216,19 @@ class Workbench:
         """A stored study with its picture, for someone who may see it. Raises FalxError with a sentence."""
         view = get_study(self.store, actor, public_id)
         image = decode(read_file(self.store, actor, public_id, UPLOAD), frame=view.frame, limits=self.limits)
-        heat = None
+        heat, outline = None, None
         if HEAT_MAP in view.files and view.prediction is not None:
-            values = decode(read_file(self.store, actor, public_id, HEAT_MAP), limits=self.limits).pixels
-            if values.shape != image.shape:
-                raise DamagedFile("The stored heat map does not fit its slice. Analyse the slice again.")
+            values = self._stored_map(actor, view, HEAT_MAP, image)
             heat = HeatMap(values, view.prediction.label, view.heat_map_layer, view.heat_map_method)
-        return Reopened(view, image, heat)
+        if OUTLINE in view.files:
+            outline = Outline(self._stored_map(actor, view, OUTLINE, image), 0.5)
+        return Reopened(view, image, heat, outline)
+
+    def _stored_map(self, actor: Actor, view: StudyView, kind: str, image: Slice) -> FloatImage:
+        values = decode(read_file(self.store, actor, view.public_id, kind), limits=self.limits).pixels
+        if values.shape != image.shape:
+            raise DamagedFile(f"The stored {kind.replace('_', ' ')} does not fit its slice. Analyse the slice again.")
+        return values
 
     def _report_content(self, actor: Actor, analysis: Analysis, new: NewStudy) -> content.ReportContent:
         patient, prediction = new.patient, analysis.prediction

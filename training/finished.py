@@ -13,10 +13,12 @@ import keras
 import numpy as np
 from pydantic import BaseModel
 
+from services.inference import card as shipped
 from services.inference.card import WEIGHTS, Card
-from services.inference.figures import Estimate, Evaluation
+from services.inference.figures import Estimate, Evaluation, GateFigures
 from services.inference.findings import PublishedFigures
-from services.inference.networks import build, set_arrays
+from services.inference.networks import build, get_arrays, set_arrays
+from services.inference.outline import PREFIX, with_outline
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.inference.scores import Scores, Texts
@@ -25,13 +27,14 @@ from services.tasks.task import Task
 from training.calibrate import Calibration, calibrate
 from training.corpus import TEST_FOLD, CorpusError, Sample, allowed_classes, data_hash, load_images, read_corpora
 from training.ensemble import joint_scores
+from training.evaluation.estimated import choose_cut, outline_figures
 from training.evaluation.logits import logits_of
 from training.evaluation.published import published_figures
 from training.evaluation.report import evaluate
 from training.evaluation.robustness import robustness
 from training.evaluation.shortcuts import probe
 from training.register import in_half_precision, register
-from training.run import BEST, RunError, read_settings, samples_of
+from training.run import BEST, GATE, GATE_FIGURES, OUTLINE, RunError, read_settings, samples_of
 
 CALIBRATION = "calibration.json"
 TOLERANCE = 0.002
@@ -57,6 +60,15 @@ class FinishedRun:
         model.load_weights(self.run / BEST)
         return in_half_precision(model)
 
+    @cached_property
+    def learner(self) -> keras.Model:
+        """``model`` with the head for outlines, filled with what the run's folder holds of it."""
+        learner = with_outline(self.model, self.settings.network)
+        if (self.run / OUTLINE).exists():
+            with np.load(self.run / OUTLINE, allow_pickle=False) as arrays:
+                set_arrays(learner, arrays, PREFIX)
+        return learner
+
     def calibrate(self) -> Calibration:
         """Temperature and threshold from val; kept in the run's folder with the choice of flips."""
         val = [s for s in self.samples if s.part == "val"]
@@ -74,8 +86,28 @@ class FinishedRun:
         evaluation = evaluation.model_copy(
             update=_from_pictures(self.model, self.samples, self.task, self.cache, calibration.temperature, flips=flips)
         )
+        outline, extras = None, {}
+        if (self.run / OUTLINE).exists():
+            known = (self.learner, self.samples, self.task, self.cache)
+            outline = choose_cut(*known)
+            evaluation = evaluation.model_copy(update={"outlines": outline_figures(*known, outline)})
+            extras[shipped.OUTLINE] = get_arrays(self.learner, PREFIX)
+        if (self.run / GATE).exists():
+            with np.load(self.run / GATE, allow_pickle=False) as arrays:
+                extras[shipped.GATE] = dict(arrays)
+            rows = json.loads((self.run / GATE_FIGURES).read_text(encoding="utf-8"))
+            evaluation = evaluation.model_copy(update={"gate": tuple(GateFigures(**row) for row in rows)})
         ref = register(
-            self.model, self.settings, self.samples, calibration, evaluation, scores, repository, flips=flips
+            self.model,
+            self.settings,
+            self.samples,
+            calibration,
+            evaluation,
+            scores,
+            repository,
+            flips=flips,
+            outline=outline,
+            extras=extras,
         )
         return ref, evaluation
 

@@ -9,9 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
-from services.inference.networks import build, get_network, load_file, load_starting_weights
+from services.inference.networks import build, fresh_layers, get_network, load_file, load_starting_weights, set_arrays
+from services.inference.outline import PREFIX, with_outline
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
 from training.corpus import (
@@ -21,10 +25,21 @@ from training.corpus import (
     outline_known,
     sampling_weights,
 )
-from training.learner import TEACHER, with_outline, with_teacher
+from training.learner import TEACHER, with_teacher
 from training.losses import OutlineLoss, PartialLabelLoss
-from training.normalised import with_normalisation
-from training.run import BEST, HEAD, HISTORY, SETTINGS, TRAINED, RunSettings, read_settings, samples_of
+from training.normalised import settle, with_normalisation
+from training.run import (
+    BEST,
+    HEAD,
+    HISTORY,
+    OUTLINE,
+    SETTINGS,
+    TRAINED,
+    RunSettings,
+    read_settings,
+    samples_of,
+    starting_weights,
+)
 from training.watching import WATCHED, KeepBest, ScoreVal
 
 HEAD_EPOCH = 100_000  # far from the passes of the main phase, so that its draws differ
@@ -44,22 +59,24 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
     train = [sample for sample in samples if sample.part == "train"]
     val = [sample for sample in samples if sample.part == "val"]
     with _all_devices():
-        model = build(settings.network, len(task.classes), size=task.preparation.size, dropout=settings.dropout)
+        side = settings.pixels or task.preparation.size
+        model = build(settings.network, len(task.classes), size=side, dropout=settings.dropout)
         goes_on = resume and (run / HEAD).exists()
         if not goes_on:
             _start(model, settings)
-        trained = with_normalisation(model)
+        trained = with_normalisation(model, fresh_layers(model, starting_weights(settings)))
         learner = with_outline(trained, settings.network)
         if settings.teacher:
-            learner = with_teacher(learner, _teacher(settings), settings.teaching)
+            learner = with_teacher(learner, _teacher(settings, side), settings.teaching)
+        earlier, heads_fit = Path(settings.weights), False
         if goes_on:
             load_file(learner, settings.network, run / HEAD)
-        elif trained is not model and (Path(settings.weights) / TRAINED).exists():
-            load_file(trained, settings.network, Path(settings.weights) / TRAINED)
+        elif earlier.is_dir():
+            heads_fit = _take_over(learner, (trained, model), settings.network, earlier)
         run.mkdir(parents=True, exist_ok=True)
         (run / SETTINGS).write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
         draws = Draws(
-            images=load_images(train, task, cache),
+            images=_resized(load_images(train, task, cache), side),
             labels=allowed_classes(train, task),
             weights=sampling_weights(train),
             outlines=load_outlines(train, task, cache),
@@ -72,11 +89,15 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
             mixup=settings.mixup,
         )
         if not goes_on:
+            if get_network(settings.network).settle_normalisation and not earlier.is_dir():
+                settle(model, draws)
             # Where normalisation has only begun, no features of starting weights are there to learn a head on.
-            if trained is model:
+            if trained is model and not heads_fit:
                 _fit_heads(learner, settings, draws)
             learner.save_weights(run / HEAD)
-        scored = ScoreVal(trained, load_images(val, task, cache), allowed_classes(val, task), settings.seed)
+        scored = ScoreVal(
+            trained, _resized(load_images(val, task, cache), side), allowed_classes(val, task), settings.seed
+        )
         _fit_all(learner, (trained, model), settings, draws, scored, run, resume=resume)
     return run / BEST
 
@@ -89,10 +110,28 @@ def _start(model: keras.Model, settings: RunSettings) -> None:
         load_starting_weights(model, settings.network, settings.weights)
 
 
-def _teacher(settings: RunSettings) -> keras.Model:
+def _take_over(learner: keras.Model, kept: tuple[keras.Model, keras.Model], network: str, earlier: Path) -> bool:
+    """Fill ``learner`` with what the folder holds beyond the shipped weights; False where no outline is among it."""
+    trained, model = kept
+    if trained is not model and (earlier / TRAINED).exists():
+        load_file(trained, network, earlier / TRAINED)
+    if not (earlier / OUTLINE).exists():
+        return False
+    with np.load(earlier / OUTLINE, allow_pickle=False) as arrays:
+        set_arrays(learner, arrays, PREFIX)
+    return True
+
+
+def _resized(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    if images.shape[1] == side:
+        return images
+    return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in images])
+
+
+def _teacher(settings: RunSettings, side: int) -> keras.Model:
     run = Path(settings.teacher)
     network = read_settings(run).network
-    teacher = build(network, len(get_task(settings.task).classes), size=get_task(settings.task).preparation.size)
+    teacher = build(network, len(get_task(settings.task).classes), size=side)
     load_file(teacher, network, run / BEST)
     return teacher
 
@@ -113,19 +152,23 @@ def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> Non
     if settings.head_passes == 0:
         return
     learner.fit(
-        _batches(draws, first_epoch=HEAD_EPOCH),
+        batches(draws, first_epoch=HEAD_EPOCH),
         epochs=settings.head_passes,
         steps_per_epoch=settings.steps,
         shuffle=False,
-        verbose=_verbosity(),
+        verbose=verbosity(),
     )
 
 
 def compile_whole(learner: keras.Model, settings: RunSettings) -> None:
     """Make everything learn that may, with the run's optimiser and losses."""
-    adapts = get_network(settings.network).adapt_normalisation
+    fresh = fresh_layers(learner, starting_weights(settings))
+    begin = get_network(settings.network).kept
+    kept = {layer.name for layer in learner.layers if layer.name.startswith(begin)} - fresh
     for layer in learner.layers:
-        layer.trainable = layer.name != TEACHER and (adapts or not isinstance(layer, keras.layers.BatchNormalization))
+        # Moments that move with every batch are for fresh weights; a pass costs nearly twice as much with them.
+        stands = isinstance(layer, keras.layers.BatchNormalization) and not fresh
+        layer.trainable = layer.name not in {TEACHER, *kept} and not stands
     total, warm_up = settings.passes * settings.steps, int(settings.warm_up * settings.steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, total - warm_up, warmup_target=settings.rate, warmup_steps=warm_up
@@ -164,16 +207,17 @@ def _fit_all(
         callbacks.append(keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False))
     done = _passes_done(run) if resume else 0
     learner.fit(
-        _batches(draws, first_epoch=done),
+        batches(draws, first_epoch=done),
         epochs=settings.passes,
         steps_per_epoch=settings.steps,
         shuffle=False,
         callbacks=callbacks,
-        verbose=_verbosity(),
+        verbose=verbosity(),
     )
 
 
-def _batches(draws: Draws, first_epoch: int) -> Any:
+def batches(draws: Draws, first_epoch: int = 0) -> Any:
+    """Endless batches of ``draws`` by the input path of Keras's backend."""
     make = keras_cv_batches if keras.backend.backend() == "tensorflow" else numpy_batches
     return make(draws, Geometry().weaker(draws.augmentation), first_epoch)
 
@@ -190,7 +234,8 @@ def _best_so_far(run: Path) -> float:
         return min((float(row[WATCHED]) for row in csv.DictReader(lines)), default=float("inf"))
 
 
-def _verbosity() -> int:
+def verbosity() -> int:
+    """Of ``fit``: a bar on a terminal, a line a pass in a log."""
     return 1 if sys.stdout.isatty() else 2
 
 

@@ -1,4 +1,4 @@
-"""A network with what it learns from besides labels: the tumour's outline, and what a better network says."""
+"""A network with what it learns from besides labels and outlines: what a better network says."""
 
 from __future__ import annotations
 
@@ -7,28 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from services.inference.networks import get_network
-
-# Outlines fill a few hundredths of a slice.
-OUTLINE_PRIOR = keras.initializers.Constant(-3.0)
 TEACHER = "teacher"
-
-
-def with_outline(model: keras.Model, network: str) -> keras.Model:
-    """``model`` with a second output, the logits of a map of the tumour's outline, for training only.
-
-    Where the tumour is makes the features of the layer that explains the answer truer, and so the answer.
-    """
-    known = get_network(network)
-    fine, top = model.get_layer(known.outline_layer).output, model.get_layer(known.top_layer).output
-    top = keras.layers.Conv2D(64, 1, activation="relu", name="outline_top")(top)
-    factor = fine.shape[1] // top.shape[1]
-    if factor > 1:
-        top = keras.layers.UpSampling2D(factor, interpolation="bilinear", name="outline_larger")(top)
-    both = keras.layers.Concatenate(name="outline_both")([fine, top])
-    both = keras.layers.Conv2D(64, 3, padding="same", activation="relu", name="outline_mix")(both)
-    outline = keras.layers.Conv2D(1, 1, bias_initializer=OUTLINE_PRIOR, dtype="float32", name="outline")(both)
-    return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": outline})
 
 
 @keras.saving.register_keras_serializable("falx")

@@ -6,25 +6,33 @@ moments stand still, normalisation is a scale and a shift a channel, which the c
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import keras
 import numpy as np
 
+from training.augment import Draws, styled_batch
+
+# Batches whose moments are averaged, and a pass far from those of the run, so that its draws differ.
+SETTLING, SETTLING_EPOCH = 16, 200_000
 JOIN = "channels"
 SUFFIX = "_norm"
 
 
-def with_normalisation(model: keras.Model) -> keras.Model:
-    """The same layers and weights with batch normalisation between each convolution and its ReLU.
+def with_normalisation(model: keras.Model, fresh: Collection[str]) -> keras.Model:
+    """The same layers and weights with batch normalisation between each ``fresh`` convolution and its ReLU.
 
-    A network that has normalisation of its own is given back as it is.
+    A network that has normalisation of its own, or no fresh convolution, is given back as it is.
     """
-    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers):
+    layers = model.layers
+    begins = any(isinstance(layer, keras.layers.Conv2D) and layer.name in fresh for layer in layers)
+    if not begins or any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers):
         return model
     start = next(i for i, layer in enumerate(model.layers) if layer.name == JOIN)
     features = model.layers[start].output
     for layer in model.layers[start + 1 :]:
         config = layer.get_config()
-        if isinstance(layer, keras.layers.Conv2D):
+        if isinstance(layer, keras.layers.Conv2D) and layer.name in fresh:
             features = keras.layers.Conv2D.from_config(config | {"activation": "linear"})(features)
             features = keras.layers.BatchNormalization(name=layer.name + SUFFIX)(features)
             features = keras.layers.ReLU(name=f"{layer.name}_relu")(features)
@@ -37,15 +45,32 @@ def with_normalisation(model: keras.Model) -> keras.Model:
     return normalised
 
 
+def settle(model: keras.Model, draws: Draws) -> None:
+    """Give batch normalisation the moments of drawn slices in place of those that came with the weights.
+
+    Source: Li et al., "Revisiting Batch Normalization For Practical Domain Adaptation" (2016, arXiv:1603.04779).
+    """
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    before = [layer.momentum for layer in layers]
+    for step in range(min(SETTLING, draws.steps)):
+        images = styled_batch(draws, SETTLING_EPOCH, step)[0].astype(np.float32)[..., None] / np.float32(255)
+        for layer in layers:
+            layer.momentum = step / (step + 1)
+        model(images, training=True)
+    for layer, momentum in zip(layers, before, strict=True):
+        layer.momentum = momentum
+
+
 def fold(normalised: keras.Model, model: keras.Model) -> None:
     """Give ``model`` the weights with which it answers as ``normalised`` does; nothing to do where they are one."""
     if normalised is model:
         return
+    known = {layer.name for layer in normalised.layers}
     for layer in model.layers:
         if not layer.weights or isinstance(layer, keras.layers.Dropout):
             continue
         weights = normalised.get_layer(layer.name).get_weights()
-        if isinstance(layer, keras.layers.Conv2D):
+        if layer.name + SUFFIX in known:
             norm = normalised.get_layer(layer.name + SUFFIX)
             gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in norm.get_weights())
             scale = gamma / np.sqrt(variance + norm.epsilon)

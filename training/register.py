@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from services.imaging.phantom import PHANTOMS, draw
 from services.imaging.prepare import prepare
 from services.inference.calibration import probabilities
-from services.inference.card import CARD, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card, DataFacts
+from services.inference.card import CARD, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card, DataFacts, OutlineFacts
 from services.inference.figures import Estimate, Evaluation
 from services.inference.networks import get_arrays, get_network, set_arrays
 from services.inference.prediction import ModelRef
@@ -54,8 +54,13 @@ def register(
     repository: ModelRepository,
     *,
     flips: bool,
+    outline: OutlineFacts | None,
+    extras: Mapping[str, Mapping[str, NDArray[Any]]],
 ) -> ModelRef:
-    """Write <task>/<network>/<next version>/ in one step: weights, self-test, figures, scores, card, a page to read."""
+    """Write <task>/<network>/<next version>/ in one step: weights, self-test, figures, scores, card, a page to read.
+
+    ``extras`` are files that not every version has: the head for outlines, the input gate.
+    """
     task, network = get_task(settings.task), get_network(settings.network)
     ref = ModelRef(task.key, network.key, repository.next_version(task.key, network.key))
     squares = self_test_arrays(task)["squares"]
@@ -75,6 +80,7 @@ def register(
         threshold_reason=calibration.reason,
         heat_layer=network.heat_layer,
         heat_method=network.heat_method,
+        outline=outline,
         starting_weights=origin,
         terms=RESEARCH_ONLY if origin == "none" else WEIGHT_TERMS.get(origin, UNKNOWN_TERMS),
         hyperparameters=_hyperparameters(settings),
@@ -87,7 +93,8 @@ def register(
         libraries={name: library_version(name) for name in LIBRARIES},
         files={},
     )
-    publish(repository, card, evaluation, scores, {WEIGHTS: get_arrays(model), SELF_TEST: {"squares": squares}})
+    arrays = {WEIGHTS: get_arrays(model), SELF_TEST: {"squares": squares}, **extras}
+    publish(repository, card, evaluation, scores, arrays)
     return ref
 
 

@@ -14,7 +14,9 @@ from services.tasks import get_task
 from training.corpus import TEST_FOLD, CorpusError, Sample, read_corpora
 
 BEST, HEAD, SETTINGS, HISTORY = "best.weights.h5", "head.weights.h5", "run.json", "history.csv"
-TRAINED = "trained.weights.h5"
+TRAINED, OUTLINE, GATE = "trained.weights.h5", "outline.npz", "gate.npz"
+GATE_FIGURES = "gate.json"
+STRIDE = 32
 
 
 class RunError(FalxError):
@@ -34,7 +36,9 @@ class RunSettings:
     weights that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass. ``averaged``
     names the runs whose weights were averaged; ``test_fold`` is the fold that nothing is learnt from or chosen by.
     ``teacher`` is the folder of a finished run whose answers to the same changed pictures take ``teaching`` of the
-    lesson's weight.
+    lesson's weight. ``pixels`` is the side of the slices it learns from, 0 for the task's own: most of a run costs half
+    at 160, and a shorter one goes on from it at full size (Touvron et al., "Fixing the train-test resolution
+    discrepancy", NeurIPS 2019).
     """
 
     task: str
@@ -64,6 +68,7 @@ class RunSettings:
     test_fold: str = TEST_FOLD
     teacher: str = ""
     teaching: float = 0.7
+    pixels: int = 0
 
     @property
     def steps(self) -> int:
@@ -123,6 +128,8 @@ def check_start(settings: RunSettings) -> None:
                 f"The run in {weights} trained {earlier.network} for {earlier.task}, which {settings.network} for "
                 f"{settings.task} cannot go on from; name another with --weights."
             )
+    if settings.pixels % STRIDE:
+        raise RunError(f"{settings.pixels} pixels do not halve five times; give --pixels a multiple of {STRIDE}.")
     if settings.teacher:
         check_finished(Path(settings.teacher))
     if settings.weights not in ("imagenet", "none") and not weights.exists():

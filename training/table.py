@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from services.inference.figures import Estimate, Evaluation
+from services.inference.figures import Estimate, Evaluation, GateFigures
 from services.inference.findings import CrossvalFigures, Pair, PublishedFigures
 
 
@@ -39,11 +39,27 @@ def show(evaluation: Evaluation) -> None:
         hidden.add_row(h.view, h.who, str(h.images), *map(_words, (h.accuracy, h.macro_f1, h.recall)))
     for table in (parts, classes, presence, *([worse, hidden] if evaluation.robustness else [])):
         console.print(table)
+    if evaluation.outlines:
+        outlines = Table("estimated outlines", "images", "Dice", "overlaps", "likeliest point inside", "clear")
+        for o in evaluation.outlines:
+            outlines.add_row(o.part, str(o.images), *map(_words, (o.dice, o.found, o.pointing, o.clear)))
+        console.print(outlines)
+    if evaluation.gate:
+        show_gate(evaluation.gate)
     uncertain = evaluation.uncertain
     console.print(
         f"Below the threshold {uncertain['threshold']}: {uncertain['share_uncertain']:.1%} of the test slices; "
         f"of the others {uncertain['accuracy_of_answered']:.1%} are right."
     )
+
+
+def show_gate(rows: Sequence[GateFigures]) -> None:
+    """Print what the input gate refuses."""
+    table = Table("input gate", "of the kind", "images", "refused", "by the model's features")
+    for row in rows:
+        kind = "yes" if row.belongs else "no"
+        table.add_row(row.part, kind, str(row.images), f"{row.refused:.1%}", f"{row.learnt:.1%}")
+    Console(width=110).print(table)
 
 
 def show_pairs(pairs: Sequence[Pair]) -> None:

@@ -8,10 +8,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from services.inference.networks import get_arrays
+from services.inference.outline import PREFIX
 from training.calibrate import fit_temperature
 from training.evaluation.logits import logits_of
 from training.normalised import fold
-from training.run import BEST, TRAINED
+from training.run import BEST, OUTLINE, TRAINED
 from training.style import restyle
 
 WATCHED = "val_calibrated"
@@ -43,14 +45,14 @@ class ScoreVal(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Saves ``model``, as it ships, at the lowest val loss so far or after every pass.
+    """Saves ``shipped``, and the outline's head, at the lowest val loss so far or after every pass.
 
     What ``trained`` has beyond it is folded in, and kept in a file of its own for a run that goes on from this one.
     """
 
-    def __init__(self, trained: keras.Model, model: keras.Model, run: Path, best: float, *, always: bool) -> None:
+    def __init__(self, trained: keras.Model, shipped: keras.Model, run: Path, best: float, *, always: bool) -> None:
         super().__init__()
-        self.trained, self.shipped, self.run, self.best, self.always = trained, model, run, best, always
+        self.trained, self.shipped, self.run, self.best, self.always = trained, shipped, run, best, always
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Called with the averaged weights in place."""
@@ -59,5 +61,6 @@ class KeepBest(keras.callbacks.Callback):
             self.best = min(loss, self.best)
             fold(self.trained, self.shipped)
             self.shipped.save_weights(self.run / BEST)
+            np.savez(self.run / OUTLINE, allow_pickle=False, **get_arrays(self.model, PREFIX))
             if self.trained is not self.shipped:
                 self.trained.save_weights(self.run / TRAINED)

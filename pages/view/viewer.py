@@ -6,15 +6,16 @@ import streamlit as st
 
 from pages.view import acting, failures
 from pages.view.words import plain
-from services.imaging.overlay import COLOUR_MAPS, at_most, legend, overlay
+from services.imaging.overlay import COLOUR_MAPS, at_most, legend, outlined, overlay
 from services.imaging.prepare import prepare
 from services.imaging.slice import Slice
-from services.inference.prediction import HeatMap
+from services.inference.prediction import HeatMap, Outline
 from services.tasks.task import Task
 
 UPLOADED = "slice"
 # Sharp on a large screen; a picture of tens of megapixels would take seconds to write and to send.
 LONGEST = 1600
+OUTLINE_SAID = "White line: where the model estimates the tumour. No segmentation, and nothing to plan treatment by."
 STAGES = {
     UPLOADED: "As uploaded",
     "head": "Head",
@@ -25,7 +26,7 @@ STAGES = {
 
 
 @st.fragment
-def draw(task: Task, image: Slice, heat: HeatMap | None, *, key: str) -> None:
+def draw(task: Task, image: Slice, heat: HeatMap | None, outline: Outline | None, *, key: str) -> None:
     """Picture and controls; a control runs only this function again, never the model."""
     acting.check()
     with failures.told():
@@ -33,20 +34,26 @@ def draw(task: Task, image: Slice, heat: HeatMap | None, *, key: str) -> None:
         with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
             stage = _stage(task, key)
             shown, opacity, colours = (False, 0.0, "magma") if heat is None else _heat(stage, key)
+            around = outline is not None and _outline(stage, outline, key)
         values = at_most(heat.values, LONGEST) if heat and shown else None
         if stage == UPLOADED:
             pixels = overlay(at_most(image.pixels, LONGEST), values, opacity=opacity, colour_map=colours)
+            if outline is not None and around:
+                pixels = outlined(pixels, at_most(outline.values, LONGEST) >= outline.threshold)
         else:
             seen = dict(prepare(image.pixels, task.preparation, keep_stages=True).stages)[stage]
             pixels = overlay(at_most(seen, LONGEST), None)
         with box:
-            said = _said(task, image, heat if values is not None else None, stage)
+            around = around and stage == UPLOADED
+            said = _said(task, image, heat if values is not None else None, stage, around=around)
             st.image(pixels, width="stretch", output_format="PNG", alt=said)
             if values is not None and stage == UPLOADED:
                 with st.container(key="legend", gap=None):
                     st.caption("from least to most")
                     strip = legend(colours, width=340, height=20)
                     st.image(strip, width=170, alt=f"Legend: the colours of {colours}, from 0 to 1.")
+            if around:
+                st.caption(OUTLINE_SAID)
 
 
 def _stage(task: Task, key: str) -> str:
@@ -71,11 +78,19 @@ def _heat(stage: str, key: str) -> tuple[bool, float, str]:
     return shown, opacity / 100, colours
 
 
-def _said(task: Task, image: Slice, heat: HeatMap | None, stage: str) -> str:
+def _outline(stage: str, outline: Outline, key: str) -> bool:
+    off = stage != UPLOADED or not outline.inside.any()
+    why = "Nothing in this slice is estimated to be tumour." if stage == UPLOADED and off else None
+    return st.toggle("Outline", value=False, key=f"outline_{key}", disabled=off, help=why) and not off
+
+
+def _said(task: Task, image: Slice, heat: HeatMap | None, stage: str, *, around: bool) -> str:
     rows, columns = image.shape
     if stage != UPLOADED:
         return f"The slice at the stage “{STAGES[stage].lower()}” of its preparation."
     said = f"The uploaded slice, {columns} by {rows} pixels"
+    if around:
+        said += ", with a line around the estimated tumour"
     if heat is None:
         return f"{said}."
     return f"{said}, with a heat map of what spoke for {task.class_info(heat.label).name}."

@@ -23,6 +23,9 @@ COLOUR_MAPS: dict[str, int] = {
     "cividis": cv2.COLORMAP_CIVIDIS,
 }
 
+# The line of an estimated outline: no colour of the maps, and none of a class.
+EDGE = (255, 255, 255)
+
 
 @lru_cache(maxsize=len(COLOUR_MAPS))
 def _table(colour_map: str) -> ByteImage:
@@ -62,6 +65,18 @@ def overlay(
         cover = warmth[:, :, None] * np.float32(min(max(opacity, 0.0), 1.0))
         picture = picture * (1.0 - cover) + colours * cover
     return np.rint(picture).astype(np.uint8)
+
+
+def outlined(picture: ByteImage, inside: NDArray[np.bool_], colour: tuple[int, int, int] = EDGE) -> ByteImage:
+    """A copy of an RGB picture uint8 (rows, columns, 3) with a line around where ``inside`` (rows, columns) is True.
+
+    Light on a dark rim, so that it is seen on bright and on dark ground; its width grows with the picture.
+    """
+    drawn, width = picture.copy(), max(1, round(max(inside.shape) / 300))
+    edges, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    for tint, across in (((0, 0, 0), 3 * width), (colour, width)):
+        cv2.polylines(drawn, list(edges), isClosed=True, color=tint, thickness=across, lineType=cv2.LINE_AA)
+    return drawn
 
 
 def at_most(image: FloatImage, longest: int) -> FloatImage:

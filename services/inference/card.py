@@ -11,7 +11,7 @@ from services.inference.figures import Frozen, PartFigures, PresenceFigures
 from services.inference.prediction import ModelRef
 
 CARD, WEIGHTS, EVALUATION, SELF_TEST = "card.json", "weights.npz", "evaluation.json", "self_test.npz"
-SCORES = "scores.npz"
+SCORES, OUTLINE, GATE = "scores.npz", "outline.npz", "gate.npz"
 
 
 class DataFacts(Frozen):
@@ -23,6 +23,12 @@ class DataFacts(Frozen):
     licences: tuple[str, ...]
     counts: dict[str, dict[str, int]]
     groups: dict[str, int]
+
+
+class OutlineFacts(Frozen):
+    """From which value on a pixel lies inside an estimated outline; the one of the highest Dice on val."""
+
+    threshold: float = Field(gt=0, lt=1)
 
 
 class Card(Frozen):
@@ -43,6 +49,7 @@ class Card(Frozen):
     threshold_reason: str
     heat_layer: str = Field(description="One layer, or two as “coarse x fine”: the product of their maps.")
     heat_method: str
+    outline: OutlineFacts | None = Field(None, description="Of a network that has learnt tumours' outlines.")
     starting_weights: str
     terms: str
     hyperparameters: dict[str, Any]

@@ -21,8 +21,9 @@ from services.imaging.prepare import Prepared, to_slice
 from services.imaging.slice import FloatImage
 from services.inference.backend import load_backend
 from services.inference.calibration import probabilities
-from services.inference.card import SELF_TEST, WEIGHTS, Card
-from services.inference.prediction import HeatMap, ModelRef, Prediction, Verdict
+from services.inference.card import GATE, OUTLINE, SELF_TEST, WEIGHTS, Card
+from services.inference.familiarity import Familiarity
+from services.inference.prediction import Answer, HeatMap, ModelRef, Outline, Prediction, Verdict
 from services.inference.repository import ModelRepository
 from services.tasks.task import Task
 
@@ -31,16 +32,18 @@ if TYPE_CHECKING:
 
 SELF_TEST_TOLERANCE = 0.01
 SECONDS_BETWEEN_TRIES = 60
+STRANGE = "The picture is unlike everything that the model learnt from; it does not look like"
 Question = tuple[str, str | None]
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A version in memory: its card, its compiled call, and the lock that lets one caller through at a time."""
+    """A version in memory: its card, its compiled call, what it knows, and the lock that lets one caller through."""
 
     card: Card
     explanation: Explanation
+    familiarity: Familiarity | None
     lock: Lock
 
     @contextmanager
@@ -60,6 +63,12 @@ class LoadedModel:
                     "stays like this, let an administrator see whether the machine is short of memory."
                 ) from error
 
+    def knows(self, features: NDArray[np.float32] | None) -> bool:
+        """False where the features are those of no picture like the ones it learnt from; True where it cannot tell."""
+        if self.familiarity is None or features is None:
+            return True
+        return bool(self.familiarity.known_kind(features[None])[0])
+
 
 class Engine:
     """Answers with the live models of ``repository``.
@@ -76,31 +85,27 @@ class Engine:
         self._failures: dict[ModelRef, tuple[float, str]] = {}
         self._loading = Lock()
 
-    def predict(self, prepared: Prepared, task: Task, network: str | None = None) -> Prediction:
-        """The calibrated answer alone."""
+    def answer(self, prepared: Prepared, task: Task, network: str | None = None) -> Answer:
+        """The calibrated answer, the heat map of its class and what else the model knows, in one compiled call."""
         model = self.loaded(task, network)
         with model.turn():
             started = time.perf_counter()
-            logits, _ = model.explanation(prepared.pixels, -1)
+            said = model.explanation(prepared.pixels, -1)
             took = time.perf_counter() - started
-        return _prediction(model.card, logits, took)
-
-    def answer(self, prepared: Prepared, task: Task, network: str | None = None) -> tuple[Prediction, HeatMap]:
-        """The calibrated answer and the heat map of its class, in one compiled call."""
-        model = self.loaded(task, network)
-        with model.turn():
-            started = time.perf_counter()
-            logits, coarse = model.explanation(prepared.pixels, -1)
-            took = time.perf_counter() - started
-        prediction = _prediction(model.card, logits, took)
-        return prediction, _heat_map(coarse, prepared, model.card, prediction.label)
+        prediction = _prediction(model.card, said.logits, took)
+        return Answer(
+            prediction=prediction,
+            heat=_heat_map(said.heat, prepared, model.card, prediction.label),
+            outline=_outline(said.outline, prepared, model.card),
+            strange="" if model.knows(said.features) else f"{STRANGE} a {task.subject}.",
+        )
 
     def heat_for(self, prepared: Prepared, task: Task, label: str, network: str | None = None) -> HeatMap:
         """What in the slice spoke for ``label``, whichever class was answered."""
         model = self.loaded(task, network)
         with model.turn():
-            _, coarse = model.explanation(prepared.pixels, model.card.classes.index(label))
-        return _heat_map(coarse, prepared, model.card, label)
+            said = model.explanation(prepared.pixels, model.card.classes.index(label))
+        return _heat_map(said.heat, prepared, model.card, label)
 
     def warm_up(self, task: Task, network: str | None = None) -> None:
         """Load and compile the live model, so that the first answer is as quick as the next."""
@@ -201,25 +206,42 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
 def _assemble(repository: ModelRepository, card: Card, task: Task) -> LoadedModel:
     load_backend()
     _let_memory_grow()
-    model = LoadedModel(card, _of_members(repository, card, task) or _of_weights(repository, card, task), Lock())
+    model = _of_members(repository, card, task) if card.members else _of_weights(repository, card, task)
     _self_test(model, repository)
     return model
 
 
-def _of_members(repository: ModelRepository, card: Card, task: Task) -> Explanation | None:
+def _of_members(repository: ModelRepository, card: Card, task: Task) -> LoadedModel:
     from services.inference.ensemble import joint_explanation
 
     members = [load(repository, ModelRef(*name.split("/")), task) for name in card.members]
-    return joint_explanation([(m.explanation, m.card.temperature) for m in members]) if members else None
+    joint = joint_explanation([(m.explanation, m.card.temperature) for m in members])
+    return LoadedModel(card, joint, members[0].familiarity, Lock())
 
 
-def _of_weights(repository: ModelRepository, card: Card, task: Task) -> Explanation:
+def _of_weights(repository: ModelRepository, card: Card, task: Task) -> LoadedModel:
     from services.inference import explain, networks
+    from services.inference.outline import PREFIX, with_outline
 
+    folder, familiarity = repository.folder(card.ref), None
     network = networks.build(card.network, len(card.classes), size=task.preparation.size)
-    with np.load(repository.folder(card.ref) / WEIGHTS, allow_pickle=False) as arrays:
+    with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
         networks.set_arrays(network, arrays)
-    return explain.compile_explanation(network, card.heat_layer, flips=card.flips, method=card.heat_method)
+    if OUTLINE in card.files:
+        network = with_outline(network, card.network)
+        with np.load(folder / OUTLINE, allow_pickle=False) as arrays:
+            networks.set_arrays(network, arrays, PREFIX)
+    if GATE in card.files:
+        with (folder / GATE).open("rb") as file:
+            familiarity = Familiarity.read(file)
+    explanation = explain.compile_explanation(
+        network,
+        card.heat_layer,
+        flips=card.flips,
+        method=card.heat_method,
+        pooled=networks.get_network(card.network).feature_layers if familiarity else (),
+    )
+    return LoadedModel(card, explanation, familiarity, Lock())
 
 
 def _self_test(model: LoadedModel, repository: ModelRepository) -> None:
@@ -229,8 +251,7 @@ def _self_test(model: LoadedModel, repository: ModelRepository) -> None:
     if not len(squares):
         raise ModelMismatch(f"The model {card.ref} has no self-test, so it is not used. Register it again.")
     for square, expected in zip(squares, card.self_test_probabilities, strict=True):
-        logits, _ = model.explanation(square, -1)
-        found = probabilities(logits, card.temperature)
+        found = probabilities(model.explanation(square, -1).logits, card.temperature)
         if not np.allclose(found, expected, rtol=0, atol=SELF_TEST_TOLERANCE):
             raise ModelMismatch(
                 f"The model {card.ref} answers its self-test with {np.round(found, 3).tolist()} where its card "
@@ -258,6 +279,12 @@ def _heat_map(coarse: FloatImage, prepared: Prepared, card: Card, label: str) ->
     values = np.clip(to_slice(coarse, prepared.placement), 0, None)
     peak = float(values.max())
     return HeatMap(values / np.float32(peak) if peak > 0 else values, label, card.heat_layer, card.heat_method)
+
+
+def _outline(coarse: FloatImage | None, prepared: Prepared, card: Card) -> Outline | None:
+    if coarse is None or card.outline is None:
+        return None
+    return Outline(np.clip(to_slice(coarse, prepared.placement), 0, 1), card.outline.threshold)
 
 
 def _let_memory_grow() -> None:

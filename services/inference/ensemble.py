@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from services.inference.calibration import probabilities
 
+if TYPE_CHECKING:
+    from services.inference.explain import Explanation
+
 Floats = NDArray[np.float32]
-Explanation = Callable[[Floats, int], tuple[Floats, Floats]]
 METHOD, LAYER = "mean", "of the members' maps"
 SMALLEST = 1e-9
 
@@ -29,25 +32,32 @@ def joint_explanation(members: Sequence[tuple[Explanation, float]]) -> Explanati
     """One call for the members' calls, each with its temperature; see ``compile_explanation`` for what it takes.
 
     The map is that of the jointly likeliest class, or of the one asked for: the mean of the members' maps, each scaled
-    to a highest value of 1, at the finest member's resolution.
+    to a highest value of 1, at the finest member's resolution. The outline is the mean of those that members have
+    learnt; the features are the first member's.
     """
+    from services.inference.explain import Explained
 
-    def run(square: Floats, wanted: int = -1) -> tuple[Floats, Floats]:
+    def run(square: Floats, wanted: int = -1) -> Explained:
         answers = [explain(square, wanted) for explain, _ in members]
-        own = [probabilities(logits, t) for (logits, _), (_, t) in zip(answers, members, strict=True)]
+        own = [probabilities(answer.logits, t) for answer, (_, t) in zip(answers, members, strict=True)]
         logits = mean_logits(own)
         index = int(logits.argmax()) if wanted < 0 else wanted
         heats = []
-        for (explain, _), (_, heat), shares in zip(members, answers, own, strict=True):
+        for (explain, _), answer, shares in zip(members, answers, own, strict=True):
             another = wanted < 0 and int(shares.argmax()) != index
-            heats.append(explain(square, index)[1] if another else heat)
-        return logits, _mean_map(heats)
+            heats.append(explain(square, index).heat if another else answer.heat)
+        outlines = [answer.outline for answer in answers if answer.outline is not None]
+        outline = _mean_map(outlines) if outlines else None
+        return Explained(logits, _mean_map([_even(heat) for heat in heats]), outline, answers[0].features)
 
     return run
 
 
-def _mean_map(heats: Sequence[Floats]) -> Floats:
-    rows, columns = max(heat.shape for heat in heats)
-    even = [heat / heat.max() if heat.max() > 0 else heat for heat in heats]
-    larger = [cv2.resize(heat, (columns, rows), interpolation=cv2.INTER_LINEAR) for heat in even]
+def _even(heat: Floats) -> Floats:
+    return heat / heat.max() if heat.max() > 0 else heat
+
+
+def _mean_map(maps: Sequence[Floats]) -> Floats:
+    rows, columns = max(each.shape for each in maps)
+    larger = [cv2.resize(each, (columns, rows), interpolation=cv2.INTER_LINEAR) for each in maps]
     return np.asarray(np.mean(larger, axis=0), np.float32)

@@ -7,7 +7,7 @@ serves them all. The sum over the maps is cut off at zero in each.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -18,44 +18,81 @@ from services.errors import ModelMismatch
 
 METHOD = "Grad-CAM"
 JOINED = " x "
-Explanation = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+
+class Explained(NamedTuple):
+    """What one call says of a square.
+
+    ``logits`` float32 (classes,); ``heat`` float32 of its layer's (rows, columns), at least 0, not normalised;
+    ``outline`` float32 (rows, columns) in 0..1, the share of each cell inside the estimated outline, or None where the
+    network has learnt none; ``features`` float32 (n,), the mean over all places of each map that was asked for.
+    """
+
+    logits: NDArray[np.float32]
+    heat: NDArray[np.float32]
+    outline: NDArray[np.float32] | None = None
+    features: NDArray[np.float32] | None = None
+
+
+Compiled = Callable[[Any, Any], tuple[Any, list[Any], list[Any], list[Any]]]
+Explanation = Callable[[NDArray[np.float32], int], Explained]
 Explanations = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], list[NDArray[np.float32]]]]
 
 
-def compile_explanation(model: keras.Model, layer: str, *, flips: bool, method: str = METHOD) -> Explanation:
-    """One compiled call of fixed shape for logits and heat: (square, class index or -1 for the likeliest) → both.
+def compile_explanation(
+    model: keras.Model, layer: str, *, flips: bool, method: str = METHOD, pooled: Sequence[str] = ()
+) -> Explanation:
+    """One compiled call of fixed shape for logits and heat: (square, class index or -1 for the likeliest) → Explained.
 
-    The square is the prepared one, float32 (size, size) in 0..1; logits are float32 (classes,); the map is float32 of
-    the layer's (rows, columns), at least 0, not normalised. With ``flips`` both are the mean over the square and its
-    mirror image, the map in the square's own place. ``layer`` names one layer, or two as "coarse x fine": the product
-    of their maps, each scaled to a highest value of 1, at the finer one's resolution.
+    The square is the prepared one, float32 (size, size) in 0..1. With ``flips`` all is the mean over the square and its
+    mirror image, maps in the square's own place. ``layer`` names one layer, or two as "coarse x fine": the product of
+    their maps, each scaled to a highest value of 1, at the finer one's resolution. ``pooled`` names the layers whose
+    features are wanted. Where ``model`` has a second output, "outline", that comes along.
 
     Raises ModelMismatch where no method has that name.
     """
-    several = compile_explanations(model, [(method, layer)], flips=flips)
+    compiled = _compiled(model, [(method, layer)], pooled, flips=flips)
 
-    def run(square: NDArray[np.float32], wanted: int = -1) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        logits, heats = several(square, wanted)
-        return logits, heats[0]
+    def run(square: NDArray[np.float32], wanted: int = -1) -> Explained:
+        logits, heats, outline, features = compiled(tf.constant(square), tf.constant(wanted, tf.int32))
+        parts = [np.asarray(part[0]) if part else None for part in (outline, features)]
+        return Explained(np.asarray(logits), np.asarray(heats[0]), *parts)
 
     return run
 
 
 def compile_explanations(model: keras.Model, wanted_maps: Sequence[tuple[str, str]], *, flips: bool) -> Explanations:
-    """The same for several maps, each a (method, layer), in one pass forward and one back."""
+    """Logits and several maps, each a (method, layer), in one pass forward and one back."""
+    compiled = _compiled(model, wanted_maps, (), flips=flips)
+
+    def run(square: NDArray[np.float32], wanted: int = -1) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        logits, heats, *_ = compiled(tf.constant(square), tf.constant(wanted, tf.int32))
+        return np.asarray(logits), [np.asarray(heat) for heat in heats]
+
+    return run
+
+
+def _compiled(
+    model: keras.Model, wanted_maps: Sequence[tuple[str, str]], pooled: Sequence[str], *, flips: bool
+) -> Compiled:
+    """(square, class) → logits, heat maps, and lists of one or none: the outline, the features."""
     for method, _ in wanted_maps:
         if method not in METHODS:
             raise ModelMismatch(f"There is no heat map method “{method}”. Use one of: {', '.join(METHODS)}.")
     layers = list(dict.fromkeys(name for _, layer in wanted_maps for name in layer.split(JOINED)))
-    outputs = [model.get_layer(name).output for name in layers]
-    forward = with_fixed_weights(keras.Model(model.inputs[0], [*outputs, model.outputs[0]]))
+    answer = model.output if isinstance(model.output, dict) else {"logits": model.outputs[0]}
+    seen_too = [model.get_layer(name).output for name in pooled]
+    forward = with_fixed_weights(
+        keras.Model(model.inputs[0], [[model.get_layer(name).output for name in layers], seen_too, answer])
+    )
 
     @tf.function(input_signature=[_signature(model), tf.TensorSpec((), tf.int32)])
     def explain(square: Any, wanted: Any) -> Any:
         views = _views(square, flips)
         with tf.GradientTape() as tape:
             tape.watch(views)
-            *maps, logits = forward(views)
+            maps, features, said = forward(views)
+            logits = said["logits"]
             mean = tf.reduce_mean(logits, axis=0)
             index = tf.where(wanted < 0, tf.argmax(mean, output_type=tf.int32), wanted)
             score = tf.reduce_sum(tf.gather(logits, index, axis=1))
@@ -63,17 +100,19 @@ def compile_explanations(model: keras.Model, wanted_maps: Sequence[tuple[str, st
         heats = [
             _product([METHODS[method](*seen[name]) for name in layer.split(JOINED)]) for method, layer in wanted_maps
         ]
-        if flips:
-            heats = [tf.stack([heat[0], tf.reverse(heat[1], axis=[1])]) for heat in heats]
-        return mean, [tf.reduce_mean(heat, axis=0) for heat in heats]
+        outline = [tf.sigmoid(said["outline"][..., 0])] if "outline" in said else []
+        pooled_maps = [tf.concat([tf.reduce_mean(f, axis=(0, 1, 2)) for f in features], axis=0)] if features else []
+        return mean, _own_place(heats, flips), _own_place(outline, flips), pooled_maps
 
-    compiled = explain.get_concrete_function()
+    compiled: Compiled = explain.get_concrete_function()
+    return compiled
 
-    def run(square: NDArray[np.float32], wanted: int = -1) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-        logits, heats = compiled(tf.constant(square), tf.constant(wanted, tf.int32))
-        return np.asarray(logits), [np.asarray(heat) for heat in heats]
 
-    return run
+def _own_place(maps: list[Any], flips: bool) -> list[Any]:
+    """Maps (views, rows, columns) → their mean over the views, that of the mirror image turned back."""
+    if flips:
+        maps = [tf.stack([both[0], tf.reverse(both[1], axis=[1])]) for both in maps]
+    return [tf.reduce_mean(views, axis=0) for views in maps]
 
 
 def _grad_cam(maps: Any, gradients: Any) -> Any:

@@ -104,6 +104,36 @@ class ShortcutFigures(Frozen):
     recall: Estimate
 
 
+class OutlineFigures(Frozen):
+    """Estimated outlines against those that radiologists drew, on the tumour slices of a ``part``.
+
+    ``dice`` is twice the common area over the sum of both, 0 where nothing was found; ``found`` the share of slices
+    whose outlines overlap at all; ``pointing`` the share whose likeliest pixel lies inside the drawn one. ``clear`` is
+    the share of slices without a tumour on which nothing is outlined, None where there are none.
+    """
+
+    part: str
+    images: int
+    dice: Estimate
+    found: Estimate
+    pointing: Estimate
+    clear: Estimate | None
+
+
+class GateFigures(Frozen):
+    """What the input gate did with the pictures of one ``part``: ``refused`` of ``images``, by any check or the model.
+
+    ``learnt`` is the share that the model's own check refuses, ``belongs`` whether they are pictures of the kind that
+    the task is about.
+    """
+
+    part: str
+    belongs: bool
+    images: int
+    refused: float
+    learnt: float
+
+
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float | None, float | None]:
     """Of those called positive and of those called negative the share that is right, at a ``prevalence`` in 0..1.
 
@@ -152,3 +182,5 @@ class Evaluation(Frozen):
     mistakes: tuple[Mistake, ...] = ()
     robustness: tuple[RobustnessFigures, ...] = ()
     shortcuts: tuple[ShortcutFigures, ...] = ()
+    outlines: tuple[OutlineFigures, ...] = ()
+    gate: tuple[GateFigures, ...] = ()

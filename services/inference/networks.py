@@ -33,8 +33,10 @@ class Network:
     ``backbone`` builds it without its top on a symbolic colour image (batch, size, size, 3); ``scale`` and ``offset``
     map grey 0..1 to what the starting weights expect, channel by channel (x * scale + offset); ``heat_method`` and
     ``heat_layer`` say how an answer is explained, in the words of services/inference/explain.py; ``top_layer`` is the
-    last one of feature maps and ``outline_layer`` a finer one, from which outlines are learnt; ``adapt_normalisation``
-    says whether batch normalisation learns.
+    last one of feature maps and ``outline_layers`` are ever coarser ones before it, from a quarter of the slice's side
+    on, from which outlines are learnt; ``settle_normalisation`` says whether the starting weights' moments are to be
+    measured anew on slices; ``kept`` begins the names of layers that stay as their starting weights have them: edges
+    and textures that every picture has.
     """
 
     key: str
@@ -45,8 +47,14 @@ class Network:
     heat_method: str
     heat_layer: str
     top_layer: str
-    outline_layer: str
-    adapt_normalisation: bool
+    outline_layers: tuple[str, ...]
+    settle_normalisation: bool
+    kept: tuple[str, ...] = ()
+
+    @property
+    def feature_layers(self) -> tuple[str, ...]:
+        """The layers whose features say whether a picture is of a known kind."""
+        return *self.outline_layers, self.top_layer
 
 
 def _efficientnet(colour: Any) -> keras.Model:
@@ -91,7 +99,7 @@ NETWORKS: dict[str, Network] = {
             "Grad-CAM++",
             "top_activation",
             "top_activation",
-            "block5e_add",
+            ("block2b_add", "block3b_add", "block5e_add"),
             False,
         ),
         Network(
@@ -103,8 +111,9 @@ NETWORKS: dict[str, Network] = {
             "Grad-CAM",
             "conv5_block3_out",
             "conv5_block3_out",
-            "conv4_block6_out",
+            ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out"),
             True,
+            ("conv1_", "conv2_"),
         ),
         Network(
             "vgg16",
@@ -115,8 +124,9 @@ NETWORKS: dict[str, Network] = {
             "Grad-CAM",
             "block5_conv3",
             "block5_conv3",
-            "block5_conv3",
-            True,
+            ("block3_conv3", "block4_conv3"),
+            False,
+            ("block1_", "block2_"),
         ),
     )
 }
@@ -172,6 +182,19 @@ def load_starting_weights(model: keras.Model, key: str, source: str) -> str:
         load_file(backbone, key, path)
         _copy(backbone, model)
     return path.name
+
+
+def fresh_layers(model: keras.Model, source: str) -> set[str]:
+    """Names of the convolutions of ``model`` that ``load_starting_weights`` leaves as they were built."""
+    import keras
+
+    convolutions = {layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
+    if source == "none":
+        return convolutions
+    if not source.endswith(".npz"):
+        return set()
+    with np.load(source) as held:
+        return convolutions - {name.split("/")[0] for name in held.files}
 
 
 def load_file(model: keras.Model, key: str, path: Path) -> None:
@@ -248,21 +271,27 @@ def _copy(source: keras.Model, target: keras.Model) -> None:
             by_name[layer.name].set_weights(layer.get_weights())
 
 
-def get_arrays(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
-    """Every weight in half precision under <layer>/<weight>; what a version folder's weights file holds."""
+def get_arrays(model: keras.Model, prefix: str = "") -> dict[str, np.ndarray[Any, Any]]:
+    """Every weight in half precision under <layer>/<weight>, as a version folder's files hold them.
+
+    With a ``prefix`` those of the layers whose names begin with it.
+    """
     import keras
 
     return {
         f"{layer.name}/{weight.name}": np.asarray(keras.ops.convert_to_numpy(weight), np.float16)
         for layer in model.layers
+        if layer.name.startswith(prefix)
         for weight in layer.weights
         if weight.name != "seed_generator_state"
     }
 
 
-def set_arrays(model: keras.Model, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Fill every weight of ``model`` from such arrays; raises ModelDamaged where one is missing or of another shape."""
+def set_arrays(model: keras.Model, arrays: Mapping[str, np.ndarray[Any, Any]], prefix: str = "") -> None:
+    """Fill every such weight of ``model``; raises ModelDamaged where one is missing or of another shape."""
     for layer in model.layers:
+        if not layer.name.startswith(prefix):
+            continue
         for weight in layer.weights:
             if weight.name == "seed_generator_state":
                 continue

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.imaging.slice import FloatImage
 
 
@@ -59,3 +62,30 @@ class HeatMap:
     label: str
     layer: str
     method: str
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """Where the network estimates the tumour to be.
+
+    ``values`` is float32 in 0..1 of the uploaded slice's own (rows, columns), what each pixel is worth as a part of the
+    tumour; from ``threshold`` on it lies inside the outline, which may be nowhere.
+    """
+
+    values: FloatImage
+    threshold: float
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Bool of the slice's shape."""
+        return np.asarray(self.values >= self.threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one look at a slice gives; ``strange`` says why the slice is like none that the model knows, if it is."""
+
+    prediction: Prediction
+    heat: HeatMap
+    outline: Outline | None = None
+    strange: str = ""

@@ -40,7 +40,7 @@ from services.records.tables import (
 )
 from services.tasks import TASKS
 
-UPLOAD, HEAT_MAP, REPORT = "upload", "heat_map", "report"
+UPLOAD, HEAT_MAP, OUTLINE, REPORT = "upload", "heat_map", "outline", "report"
 
 
 @dataclass(frozen=True, eq=False)

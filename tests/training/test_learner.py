@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from services.inference.networks import build
+from services.inference.outline import with_outline
 from tests.training.drawn import TASK, write_settings
 from training.fit import compile_whole, fit
-from training.learner import TEACHER, Taught, with_outline, with_teacher
+from training.learner import TEACHER, Taught, with_teacher
 from training.run import BEST, RunError, RunSettings, check_start
 
 
@@ -36,7 +37,7 @@ def test_a_teacher_learns_nothing_and_answers_as_it_did(tmp_path):
     compile_whole(learner, settings)
     assert not learner.get_layer(TEACHER).trainable_variables
     pictures = np.random.default_rng(0).random((4, 64, 64, 1)).astype(np.float32)
-    learnt = {"logits": np.eye(4, dtype=np.float32), "outline": np.full((4, 4, 4, 1), -1.0, np.float32)}
+    learnt = {"logits": np.eye(4, dtype=np.float32), "outline": np.full((4, 16, 16, 1), -1.0, np.float32)}
     learner.train_on_batch(pictures, learnt)
     assert all(np.array_equal(old, new) for old, new in zip(before, teacher.get_weights(), strict=True))
 
@@ -46,7 +47,8 @@ def test_a_run_that_is_taught_ships_the_student_alone(corpus: Path, tmp_path: Pa
     alone = RunSettings(TASK.key, "vgg16", folders, "none", passes=1, draws=8, batch=8, val_share=1.0)
     write_settings(tmp_path / "teacher", replace(alone, network="efficientnet"))
     build("efficientnet", 4).save_weights(tmp_path / "teacher" / BEST)
-    best = fit(replace(alone, teacher=str(tmp_path / "teacher")), tmp_path / "student", cache=tmp_path / "cache")
+    taught = replace(alone, teacher=str(tmp_path / "teacher"), pixels=96)
+    best = fit(taught, tmp_path / "student", cache=tmp_path / "cache")
     build("vgg16", 4).load_weights(best)
 
 

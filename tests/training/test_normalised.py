@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from services.inference.networks import build
-from training.learner import with_outline
+from services.inference.networks import build, fresh_layers
+from services.inference.outline import with_outline
 from training.normalised import SUFFIX, fold, with_normalisation
 
 
@@ -18,7 +18,7 @@ def plain() -> keras.Model:
 
 
 def test_a_folded_network_answers_as_it_did_with_normalisation(plain):
-    normalised = with_normalisation(plain)
+    normalised = with_normalisation(plain, fresh_layers(plain, "none"))
     rng = np.random.default_rng(1)
     for layer in normalised.layers:
         if layer.name.endswith(SUFFIX):
@@ -34,15 +34,33 @@ def test_a_folded_network_answers_as_it_did_with_normalisation(plain):
 
 
 def test_it_begins_with_the_weights_of_the_network(plain):
-    normalised = with_normalisation(plain)
+    normalised = with_normalisation(plain, fresh_layers(plain, "none"))
     for layer in plain.layers:
         for own, other in zip(layer.get_weights(), normalised.get_layer(layer.name).get_weights(), strict=True):
             assert np.array_equal(own, other)
     assert sum(layer.name.endswith(SUFFIX) for layer in normalised.layers) == 13
-    assert with_outline(normalised, "vgg16").output["outline"].shape[1:] == (4, 4, 1)
+    assert with_outline(normalised, "vgg16").output["outline"].shape[1:] == (16, 16, 1)
 
 
 @pytest.mark.parametrize("network", ["efficientnet", "resnet50"])
 def test_networks_with_normalisation_of_their_own_stay(network):
     model = build(network, 4, size=64)
-    assert with_normalisation(model) is model
+    assert with_normalisation(model, fresh_layers(model, "none")) is model
+
+
+def test_only_layers_without_starting_weights_are_normalised(plain, tmp_path):
+    np.savez(tmp_path / "part.npz", **{f"block{block}_conv1/kernel": np.zeros(1) for block in (1, 2, 3)})
+    fresh = fresh_layers(plain, str(tmp_path / "part.npz"))
+    assert {"block1_conv2", "block4_conv1", "block5_conv3"} < fresh
+    assert not fresh & {"block1_conv1", "block2_conv1", "block3_conv1"}
+    normalised = with_normalisation(plain, fresh)
+    assert sum(layer.name.endswith(SUFFIX) for layer in normalised.layers) == 10
+    pictures = np.random.default_rng(2).random((2, 64, 64, 1)).astype(np.float32)
+    own = keras.models.clone_model(plain)
+    fold(normalised, own)
+    # Fresh normalisation only divides by the root of 1 + epsilon.
+    assert own.predict_on_batch(pictures) == pytest.approx(normalised.predict_on_batch(pictures), rel=1e-2, abs=1e-3)
+
+
+def test_whole_starting_weights_need_no_normalisation(plain):
+    assert with_normalisation(plain, fresh_layers(plain, "imagenet")) is plain

@@ -38,6 +38,9 @@ def train(
     teacher: Annotated[
         str, typer.Option(help="Folder of a finished run that teaches this one by its answers; none unless given.")
     ] = "",
+    pixels: Annotated[
+        int, typer.Option(help="Side of the slices it learns from; fewer cost less, 0 takes the task's own.", min=0)
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Decides draws, augmentation and the head's first weights.")] = 1,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16 where it is faster.")] = False,
     resume: Annotated[
@@ -63,6 +66,7 @@ def train(
         augmentation=augmentation,
         mixup=mixup,
         teacher=teacher,
+        pixels=pixels,
         seed=seed,
         mixed_precision=mixed_precision,
     )
@@ -114,3 +118,33 @@ def calibrate(
     """Find temperature and threshold on val and keep them in --run."""
     found = finished_run(run, cache, flips=flips).calibrate()
     typer.echo(f"Temperature {found.temperature}, threshold {found.threshold} ({found.reason}).")
+
+
+@app.command()
+def outline(
+    run: Run = RUN,
+    cache: Cache = CACHE,
+    passes: Annotated[int, typer.Option(help="Passes over the drawn slices.", min=1)] = 6,
+    rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 2e-3,
+) -> None:
+    """Fit the head that estimates tumours' outlines to the network of --run, which stays as it is."""
+    finished = finished_run(run, cache)
+    from training.outline import fit_outline
+
+    typer.echo(f"The head is in {fit_outline(finished, passes=passes, rate=rate)}; register ships it.")
+
+
+@app.command()
+def gate(
+    others: Annotated[
+        list[Path], typer.Option(help="Folder with a manifest.csv of pictures of other kinds; repeat for several.")
+    ],
+    run: Run = RUN,
+    cache: Cache = CACHE,
+) -> None:
+    """Learn from the features of --run's network which pictures it was not made for; register ships it."""
+    finished = finished_run(run, cache)
+    from training.gate import fit_gate
+    from training.table import show_gate
+
+    show_gate(fit_gate(finished, others))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pages.view.measured import Chosen, answers, limits
+from pages.view.measured import Chosen, answers, extras, limits
 
 VIEWS: dict[str, tuple[Callable[[Chosen], None], Callable[[Chosen], bool]]] = {
     "By class": (answers.by_class, lambda chosen: True),
@@ -20,6 +20,8 @@ VIEWS: dict[str, tuple[Callable[[Chosen], None], Callable[[Chosen], bool]]] = {
     "Published split": (limits.leak, lambda chosen: bool(chosen.findings.published)),
     "Patient folds": (limits.crossval, lambda chosen: bool(chosen.findings.crossval)),
     "Heat maps": (limits.heat, lambda chosen: bool(chosen.heat)),
+    "Outlines": (extras.outlines, lambda chosen: any(m.figures.outlines for m in chosen.models)),
+    "Input gate": (extras.gate, lambda chosen: any(m.figures.gate for m in chosen.models)),
     "Agreement": (limits.agreement, lambda chosen: bool(chosen.pairs)),
     "Mistakes": (limits.mistakes, lambda chosen: any(m.figures.mistakes for m in chosen.models)),
     "Card": (limits.cards, lambda chosen: True),

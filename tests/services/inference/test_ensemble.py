@@ -73,11 +73,12 @@ def test_the_engine_answers_with_the_mean_of_both(repository):
     promote(repository, ref, default=True, forced="made-up scores")
     prepared = prepare(draw(PHANTOMS[0].key).astype(np.float32) / np.float32(255), TASK.preparation)
     engine = Engine(repository)
-    prediction, heat = engine.answer(prepared, TASK)
+    answer = engine.answer(prepared, TASK)
+    prediction, heat = answer.prediction, answer.heat
     own = []
     for one in refs:
-        logits, _ = load(repository, one, TASK).explanation(prepared.pixels, -1)
-        own.append(probabilities(logits, repository.card(one).temperature))
+        said = load(repository, one, TASK).explanation(prepared.pixels, -1)
+        own.append(probabilities(said.logits, repository.card(one).temperature))
     assert prediction.probabilities == pytest.approx(probabilities(mean_logits(own), card.temperature), abs=1e-5)
     assert prediction.model == ref
     assert heat.values.max() == pytest.approx(1)

@@ -40,7 +40,7 @@ def answers_with(engine, ref):
 def test_no_prediction_fails_across_a_swap(own_repository):
     old, new = own_repository.live_ref(TASK.key), perturbed_version(own_repository)
     engine, slices = Engine(own_repository), phantoms()
-    alone = {old: [engine.predict(s, TASK).probabilities for s in slices]}
+    alone = {old: [engine.answer(s, TASK).prediction.probabilities for s in slices]}
     seen, lock, begun, stop = [], Lock(), Event(), Event()
 
     def ask(thread):
@@ -48,7 +48,7 @@ def test_no_prediction_fails_across_a_swap(own_repository):
         mine = []
         while not stop.is_set():
             index = (thread + len(mine)) % len(slices)
-            mine.append((index, engine.predict(slices[index], TASK)))
+            mine.append((index, engine.answer(slices[index], TASK).prediction))
             with lock:
                 seen.append(mine[-1][1].model)
                 if len(seen) >= 20:
@@ -66,7 +66,7 @@ def test_no_prediction_fails_across_a_swap(own_repository):
         finally:
             stop.set()
     assert len(seen) >= 200
-    alone[new] = [engine.predict(s, TASK).probabilities for s in slices]
+    alone[new] = [engine.answer(s, TASK).prediction.probabilities for s in slices]
     assert max(abs(a - b) for pair in zip(*alone.values(), strict=True) for a, b in zip(*pair, strict=True)) > 0.05
     for future in asked:
         answers = future.result()
@@ -96,7 +96,7 @@ def test_a_live_version_that_does_not_load_leaves_the_old_one_answering(own_repo
     make_live(own_repository, new)
     deadline = time.monotonic() + PATIENCE
     while not engine.failures():
-        assert engine.predict(slices[0], TASK).model == old
+        assert engine.answer(slices[0], TASK).prediction.model == old
         assert time.monotonic() < deadline
     (said,) = engine.failures()
     assert said.startswith(f"{new} is live, but {old} goes on answering.")
@@ -104,7 +104,7 @@ def test_a_live_version_that_does_not_load_leaves_the_old_one_answering(own_repo
     assert said in caplog.text
     # Not tried again at every question; but after a while, so that a repaired folder is taken.
     tried = engine._failures[new]
-    assert engine.predict(slices[0], TASK).model == old
+    assert engine.answer(slices[0], TASK).prediction.model == old
     assert engine._failures[new] is tried
     (own_repository.folder(new) / "weights.npz").write_bytes(whole)
     monkeypatch.setattr(engine_module, "SECONDS_BETWEEN_TRIES", 0)

@@ -71,7 +71,7 @@ def perturbed_version(repository: ModelRepository) -> ModelRef:
     explanation = compile_explanation(network, card.heat_layer, flips=card.flips)
     with np.load(repository.folder(ref) / SELF_TEST) as arrays:
         squares = arrays["squares"].astype(np.float32) / np.float32(255)
-    answers = [probabilities(explanation(square, -1)[0], card.temperature).tolist() for square in squares]
+    answers = [probabilities(explanation(square, -1).logits, card.temperature).tolist() for square in squares]
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     edit_card(repository, ref, self_test_probabilities=answers, files={**card.files, WEIGHTS: digest})
     return ref

@@ -1,0 +1,44 @@
+"""The tumour's estimated outline: a small head on a network's features, learnt from outlines that radiologists drew.
+
+It goes from the coarsest maps to ever finer ones and adds what each knows: Lin et al., "Feature Pyramid Networks for
+Object Detection" (CVPR 2017).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.inference.networks import get_network
+
+if TYPE_CHECKING:
+    import keras
+
+CHANNELS = 48
+PREFIX = "outline"
+# Outlines fill a few hundredths of a slice, which is what an untrained head should say.
+PRIOR = -3.0
+
+
+def with_outline(model: keras.Model, network: str) -> keras.Model:
+    """``model`` with a second output: {"logits", "outline"}, the latter logits of a map a quarter of the slice's side.
+
+    Every layer of the head has a name that begins with PREFIX.
+    """
+    import keras
+
+    known = get_network(network)
+    finer = [model.get_layer(name).output for name in reversed(known.outline_layers)]
+    x = _lateral(model.get_layer(known.top_layer).output, "top")
+    for step, maps in enumerate(finer):
+        x = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"{PREFIX}_larger_{step}")(x)
+        x = keras.layers.Add(name=f"{PREFIX}_both_{step}")([x, _lateral(maps, str(step))])
+        x = keras.layers.Conv2D(CHANNELS, 3, padding="same", activation="relu", name=f"{PREFIX}_mix_{step}")(x)
+    prior = keras.initializers.Constant(PRIOR)
+    outline = keras.layers.Conv2D(1, 1, bias_initializer=prior, dtype="float32", name=PREFIX)(x)
+    return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": outline})
+
+
+def _lateral(maps: Any, name: str) -> Any:
+    import keras
+
+    return keras.layers.Conv2D(CHANNELS, 1, name=f"{PREFIX}_from_{name}")(maps)

@@ -1,0 +1,161 @@
+"""The learned part of the input gate: what a finished network's features say of pictures that it was not made for."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from tqdm import tqdm
+
+from services.imaging.decode import decode
+from services.imaging.gate import check
+from services.imaging.prepare import prepare
+from services.inference.familiarity import LIMIT, Familiarity, Floats
+from services.inference.figures import GateFigures
+from services.inference.networks import get_network
+from services.tasks.task import Task
+from training.corpus import TEST_FOLD, CorpusError, Sample, load_images
+from training.finished import FinishedRun
+from training.run import GATE, GATE_FIGURES
+from training.strange import strange_pictures
+from training.style import restyle
+
+BRAINS, AXES, SEED = 1500, 32, 5
+STRENGTH = 0.01  # of the linear classifier: scikit-learn's C
+REFUSED = 0.006  # of val's slices and their restyled copies, half by each of the two checks
+
+
+@dataclass(frozen=True, eq=False)
+class Other:
+    """A picture that is not of the task's kind: ``part`` is "<folder> <train, val or test>"."""
+
+    part: str
+    simple: bool
+    square: NDArray[np.uint8]
+
+
+def read_others(folders: Sequence[Path], task: Task) -> list[Other]:
+    """Every picture of the folders' manifests (columns file, and split or fold), prepared, with what simple checks say.
+
+    Raises CorpusError where a folder has no such manifest.
+    """
+    found = []
+    for folder in folders:
+        manifest = folder / "manifest.csv"
+        if not manifest.exists():
+            raise CorpusError(f"{folder} holds no manifest.csv; name a folder that does with --others.")
+        with manifest.open(newline="", encoding="utf-8") as lines:
+            rows = list(csv.DictReader(lines))
+        for row in tqdm(rows, desc=f"reading {folder.name}", unit="picture"):
+            part = row.get("split") or ("test" if row["fold"] == TEST_FOLD else "train")
+            picture = decode((folder / row["file"]).read_bytes())
+            accepted = check(picture, task).accepted
+            found.append(Other(f"{folder.name} {part}", accepted, _square(picture.pixels, task)))
+    return found
+
+
+def _square(pixels: NDArray[np.float32], task: Task) -> NDArray[np.uint8]:
+    return np.round(prepare(pixels, task.preparation).pixels * 255).astype(np.uint8)
+
+
+class Features:
+    """Features of prepared pictures as the serving call pools them, the mean over slice and mirror image."""
+
+    def __init__(self, model: keras.Model, network: str, *, flips: bool) -> None:
+        maps = [model.get_layer(name).output for name in get_network(network).feature_layers]
+        pooled = [keras.layers.GlobalAveragePooling2D(dtype="float32")(each) for each in maps]
+        self.model, self.flips = keras.Model(model.inputs[0], keras.layers.Concatenate()(pooled)), flips
+
+    def __call__(self, squares: NDArray[np.uint8], batch: int = 32) -> Floats:
+        """(n, side, side) → float32 (n, features)."""
+        found = []
+        for start in range(0, len(squares), batch):
+            views = squares[start : start + batch, ..., None].astype(np.float32) / np.float32(255)
+            features = self.model.predict_on_batch(views)
+            if self.flips:
+                features = (features + self.model.predict_on_batch(views[:, :, ::-1])) / 2
+            found.append(np.asarray(features, np.float32))
+        return np.concatenate(found)
+
+
+def learn(brains: Floats, restyled: Floats, others: Floats, val: Floats) -> Familiarity:
+    """Fit on features (n, k) of brain slices, of copies in other styles and of other pictures; cuts from ``val``'s."""
+    both = np.concatenate([brains, restyled])
+    mean, scale = both.mean(axis=0), both.std(axis=0) + np.float32(1e-6)
+    every = np.clip((np.concatenate([both, others]) - mean) / scale, -LIMIT, LIMIT)
+    truth = np.arange(len(every)) < len(both)
+    linear = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1000).fit(every, truth)
+    axes = PCA(AXES, random_state=SEED).fit(every[: len(both)]).components_.T
+    found = Familiarity(
+        mean=mean,
+        scale=scale,
+        weights=linear.coef_[0].astype(np.float32),
+        bias=np.asarray(linear.intercept_[0], np.float32),
+        least=np.zeros((), np.float32),
+        axes=axes.astype(np.float32),
+        known=(every[: len(brains)] @ axes).astype(np.float32),
+        farthest=np.zeros((), np.float32),
+    )
+    found = found.rounded()
+    return found.cut(
+        least=float(np.quantile(found.logits(val), REFUSED / 2)),
+        farthest=float(np.quantile(found.distances(val), 1 - REFUSED / 2)),
+    )
+
+
+def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigures, ...]:
+    """Learn the gate from train and val, write it into the run's folder, and measure it on val and test."""
+    task, rng = finished.task, np.random.default_rng(SEED)
+    features = Features(finished.model, finished.settings.network, flips=finished.flips)
+    others = read_others(folders, task)
+    parts = {part: [s for s in finished.samples if s.part == part] for part in ("train", "val")}
+    chosen = np.sort(rng.permutation(len(parts["train"]))[:BRAINS])
+    brains = load_images(parts["train"], task, finished.cache)[chosen]
+    val = load_images(parts["val"], task, finished.cache)
+    strange = np.stack([_square(picture, task) for picture in strange_pictures(brains, rng)])
+    learnt = [other.square for other in others if other.part.endswith("train")]
+    gate = learn(
+        features(brains),
+        features(np.stack([restyle(image, rng) for image in brains])),
+        features(np.concatenate([np.stack(learnt), strange])),
+        features(np.concatenate([val, *(np.stack([restyle(image, rng) for image in val]) for _ in range(2))])),
+    )
+    np.savez_compressed(finished.run / GATE, allow_pickle=False, **gate.arrays())
+    figures = gate_figures(gate, features, others, finished.samples, task, finished.cache)
+    stored = json.dumps([row.model_dump() for row in figures], indent=1)
+    (finished.run / GATE_FIGURES).write_text(stored, encoding="utf-8")
+    return figures
+
+
+def gate_figures(
+    gate: Familiarity,
+    features: Features,
+    others: Sequence[Other],
+    samples: Sequence[Sample],
+    task: Task,
+    cache: Path | None,
+) -> tuple[GateFigures, ...]:
+    """What the whole gate does with val's and test's pictures, of the task's kind and of others."""
+    rows = []
+    for part in sorted({f"{s.corpus} {s.part}" for s in samples if s.part != "train"}):
+        own = [s for s in samples if f"{s.corpus} {s.part}" == part]
+        simple = np.array([check(decode(s.path.read_bytes()), task).accepted for s in own])
+        rows.append(_figures(part, True, simple, gate.known_kind(features(load_images(own, task, cache)))))
+    for part in sorted({other.part for other in others if not other.part.endswith("train")}):
+        strange = [other for other in others if other.part == part]
+        known = gate.known_kind(features(np.stack([other.square for other in strange])))
+        rows.append(_figures(part, False, np.array([other.simple for other in strange]), known))
+    return tuple(rows)
+
+
+def _figures(part: str, belongs: bool, simple: NDArray[np.bool_], known: NDArray[np.bool_]) -> GateFigures:
+    refused = float((~(simple & known)).mean())
+    return GateFigures(part=part, belongs=belongs, images=len(known), refused=refused, learnt=float((~known).mean()))
