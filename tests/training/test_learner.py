@@ -56,3 +56,19 @@ def test_a_teacher_that_is_no_finished_run_is_a_sentence(corpus: Path, tmp_path:
     settings = RunSettings(TASK.key, "vgg16", (str(corpus / "named"),), "none", teacher=str(tmp_path / "nobody"))
     with pytest.raises(RunError, match=r"nobody.*train first"):
         check_start(settings)
+
+
+def test_only_pixels_that_halve_five_times_are_taken(corpus: Path):
+    settings = RunSettings(TASK.key, "vgg16", (str(corpus / "named"),), "none", pixels=100)
+    with pytest.raises(RunError, match="multiple of 32"):
+        check_start(settings)
+
+
+@pytest.mark.parametrize(("weights", "learns"), [("none", True), ("some.weights.h5", False)])
+def test_normalisation_learns_where_weights_are_fresh_and_first_layers_stay_where_not(weights, learns):
+    learner = with_outline(build("resnet50", 4, size=64), "resnet50")
+    compile_whole(learner, RunSettings(TASK.key, "resnet50", (), weights))
+    assert learner.get_layer("conv5_block1_1_bn").trainable is learns
+    assert learner.get_layer("conv2_block1_1_conv").trainable is learns
+    assert learner.get_layer("conv3_block1_1_conv").trainable
+    assert learner.get_layer("outline").trainable

@@ -8,7 +8,8 @@ import pytest
 
 from services.inference.networks import build, fresh_layers
 from services.inference.outline import with_outline
-from training.normalised import SUFFIX, fold, with_normalisation
+from training.augment import Draws, styled_batch
+from training.normalised import SETTLING_EPOCH, SUFFIX, fold, settle, with_normalisation
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,21 @@ def test_only_layers_without_starting_weights_are_normalised(plain, tmp_path):
 
 def test_whole_starting_weights_need_no_normalisation(plain):
     assert with_normalisation(plain, fresh_layers(plain, "imagenet")) is plain
+
+
+def test_settled_normalisation_has_the_moments_of_the_slices():
+    model = build("resnet50", 4, size=64)
+    images = np.random.default_rng(5).integers(0, 255, (12, 64, 64)).astype(np.uint8)
+    draws = Draws(
+        images=images, labels=np.eye(4, dtype=np.float32)[np.zeros(12, int)], weights=np.full(12, 1 / 12),
+        outlines=np.zeros_like(images), known=np.ones(12, bool), cells=16, batch=12, steps=3, seed=1,
+    )  # fmt: skip
+    first = model.get_layer("conv1_bn")
+    momentum = first.momentum
+    settle(model, draws)
+    batches = [styled_batch(draws, SETTLING_EPOCH, step)[0] for step in range(3)]
+    seen = keras.Model(model.inputs[0], model.get_layer("conv1_conv").output)
+    maps = [np.asarray(seen(batch[..., None].astype(np.float32) / 255)) for batch in batches]
+    means = np.mean([m.mean(axis=(0, 1, 2)) for m in maps], axis=0)
+    assert np.asarray(first.moving_mean) == pytest.approx(means, rel=1e-3, abs=1e-4)
+    assert first.momentum == momentum

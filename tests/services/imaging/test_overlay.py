@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.errors import ImagingError
-from services.imaging.overlay import COLOUR_MAPS, legend, overlay, to_png
+from services.imaging.overlay import COLOUR_MAPS, legend, outlined, overlay, to_png
 
 
 @pytest.fixture
@@ -55,6 +55,18 @@ def test_values_out_of_range_are_harmless(pixels):
     picture = overlay(pixels * 3 - 1, heat, opacity=9.0)
     assert np.array_equal(picture[5, 5], legend()[0, -1])
     assert np.array_equal(picture[0, 0], overlay(pixels * 3 - 1, None)[0, 0])
+
+
+def test_an_outline_is_a_line_around_and_nothing_inside_or_far(pixels):
+    inside = np.zeros(pixels.shape, bool)
+    inside[10:30, 12:40] = True
+    plain = overlay(pixels, None)
+    picture = outlined(plain, inside)
+    assert (picture[10, 13:39] > 200).all()
+    changed = (picture != plain).any(axis=2)
+    assert not changed[15:25, 18:34].any()
+    assert not changed[:6].any()
+    assert np.array_equal(outlined(plain, np.zeros_like(inside)), plain)
 
 
 def test_errors_say_what_to_do(pixels):

@@ -13,8 +13,11 @@ from services.imaging.phantom import PHANTOMS, draw
 from services.imaging.prepare import Prepared, prepare
 from services.inference import networks
 from services.inference.calibration import probabilities
-from services.inference.card import CARD, SELF_TEST, WEIGHTS
+from services.inference.card import CARD, GATE, OUTLINE, SELF_TEST, WEIGHTS
 from services.inference.explain import compile_explanation
+from services.inference.familiarity import Familiarity
+from services.inference.networks import get_arrays, get_network
+from services.inference.outline import PREFIX, with_outline
 from services.inference.prediction import ModelRef
 from services.inference.repository import LIVE, ModelRepository
 from services.settings import ROOT
@@ -74,6 +77,30 @@ def perturbed_version(repository: ModelRepository) -> ModelRef:
     answers = [probabilities(explanation(square, -1).logits, card.temperature).tolist() for square in squares]
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     edit_card(repository, ref, self_test_probabilities=answers, files={**card.files, WEIGHTS: digest})
+    return ref
+
+
+def equipped_version(repository: ModelRepository, *, knows: bool) -> ModelRef:
+    """A next version with a fresh head for outlines and a gate to which every picture is known, or none."""
+    ref = copy_version(repository)
+    folder, network = repository.folder(ref), get_network(ref.network)
+    model = networks.build(ref.network, len(TASK.classes), size=TASK.preparation.size)
+    count = sum(int(model.get_layer(name).output.shape[-1]) for name in network.feature_layers)
+    gate = Familiarity(
+        mean=np.zeros(count, np.float32),
+        scale=np.ones(count, np.float32),
+        weights=np.zeros(count, np.float32),
+        bias=np.asarray(1 if knows else -1, np.float32),
+        least=np.zeros((), np.float32),
+        axes=np.zeros((count, 1), np.float32),
+        known=np.zeros((1, 1), np.float32),
+        farthest=np.ones((), np.float32),
+    )
+    np.savez(folder / OUTLINE, allow_pickle=False, **get_arrays(with_outline(model, ref.network), PREFIX))
+    np.savez(folder / GATE, allow_pickle=False, **gate.arrays())
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (OUTLINE, GATE)}
+    files = repository.card(ref).files | digests
+    edit_card(repository, ref, files=files, outline={"threshold": 0.04})
     return ref
 
 
