@@ -1,6 +1,6 @@
 """The path of an upload, from bytes to a finished study. The pages, the batch command and the tests all call it.
 
-bytes ─ decode ─ Slice ─ gate ─ prepare ─ Prepared ─ predict and explain ─ Prediction, HeatMap ─ report ─ record
+bytes ─ decode ─ Slice ─ gate ─ prepare ─ Prepared ─ predict and explain ─ Answer ─ report ─ record
 """
 
 from __future__ import annotations
