@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from services.inference import card as shipped
 from services.inference.card import WEIGHTS, Card
+from services.inference.familiarity import Familiarity
 from services.inference.figures import Estimate, Evaluation, GateFigures
 from services.inference.findings import PublishedFigures
 from services.inference.networks import build, get_arrays, set_arrays
@@ -33,11 +34,13 @@ from training.evaluation.published import published_figures
 from training.evaluation.report import evaluate
 from training.evaluation.robustness import robustness
 from training.evaluation.shortcuts import probe
+from training.gate import Features, gate_figures, read_others
 from training.register import in_half_precision, register
 from training.run import BEST, GATE, GATE_FIGURES, OUTLINE, RunError, read_settings, samples_of
 
 CALIBRATION = "calibration.json"
 TOLERANCE = 0.002
+WITH_PICTURES = ("robustness", "shortcuts", "outlines", "gate")
 
 
 class FinishedRun:
@@ -129,11 +132,18 @@ class FinishedRun:
 
 
 def score_again(
-    repository: ModelRepository, ref: ModelRef, data: Sequence[Path], cache: Path | None, *, quick: bool = False
+    repository: ModelRepository,
+    ref: ModelRef,
+    data: Sequence[Path],
+    cache: Path | None,
+    *,
+    others: Sequence[Path] = (),
+    quick: bool = False,
 ) -> Evaluation:
     """The figures of a registered version, from its shipped weights and the images in ``data``.
 
-    Those on pictures made worse or without the head take minutes; ``quick`` leaves them out.
+    Those of the input gate need the pictures of other kinds in ``others``. Those on pictures made worse or without the
+    head take minutes; ``quick`` leaves them out.
     """
     card, task = repository.verify(ref), get_task(ref.task)
     samples = measured_samples(card, data)
@@ -148,9 +158,19 @@ def score_again(
     model = shipped_model(repository, card)
     scores = score(model, samples, task, cache, flips=card.flips)
     evaluation = evaluate(task, scores, card.temperature, card.threshold)
-    if quick:
-        return evaluation
-    found = _from_pictures(model, samples, task, cache, card.temperature, flips=card.flips)
+    found: dict[str, object] = {}
+    if not quick:
+        found |= _from_pictures(model, samples, task, cache, card.temperature, flips=card.flips)
+    if card.outline:
+        learner = with_outline(model, card.network)
+        with np.load(repository.folder(ref) / shipped.OUTLINE, allow_pickle=False) as arrays:
+            set_arrays(learner, arrays, PREFIX)
+        found["outlines"] = outline_figures(learner, samples, task, cache, card.outline)
+    if shipped.GATE in card.files and others:
+        with (repository.folder(ref) / shipped.GATE).open("rb") as file:
+            gate = Familiarity.read(file)
+        features = Features(model, card.network, flips=card.flips)
+        found["gate"] = gate_figures(gate, features, read_others(others, task), samples, task, cache)
     return evaluation.model_copy(update=found)
 
 
@@ -191,7 +211,7 @@ def _from_pictures(
 def differences(shipped: Evaluation, evaluation: Evaluation) -> list[str]:
     """Each of the shipped figures that came out otherwise by more than rounding on another processor explains."""
     there, here = dict(_values(shipped)), dict(_values(evaluation))
-    left_out = tuple(name for name in ("robustness", "shortcuts") if not getattr(evaluation, name))
+    left_out = tuple(name for name in WITH_PICTURES if not getattr(evaluation, name))
     there = {name: value for name, value in there.items() if not name.startswith(left_out)}
     return [
         f"{name}: {value} there, {here.get(name, 'not measured')} here"

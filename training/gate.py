@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +22,9 @@ from services.inference.figures import GateFigures
 from services.inference.networks import get_network
 from services.tasks.task import Task
 from training.corpus import TEST_FOLD, CorpusError, Sample, load_images
-from training.finished import FinishedRun
-from training.run import GATE, GATE_FIGURES
-from training.strange import strange_pictures
-from training.style import restyle
+from training.evaluation.outlines import mean_over_groups
 
-BRAINS, AXES, SEED = 1500, 32, 5
+AXES, SEED = 32, 5
 STRENGTH = 0.01  # of the linear classifier: scikit-learn's C
 REFUSED = 0.006  # of val's slices and their restyled copies, half by each of the two checks
 
@@ -58,11 +54,12 @@ def read_others(folders: Sequence[Path], task: Task) -> list[Other]:
             part = row.get("split") or ("test" if row["fold"] == TEST_FOLD else "train")
             picture = decode((folder / row["file"]).read_bytes())
             accepted = check(picture, task).accepted
-            found.append(Other(f"{folder.name} {part}", accepted, _square(picture.pixels, task)))
+            found.append(Other(f"{folder.name} {part}", accepted, prepared(picture.pixels, task)))
     return found
 
 
-def _square(pixels: NDArray[np.float32], task: Task) -> NDArray[np.uint8]:
+def prepared(pixels: NDArray[np.float32], task: Task) -> NDArray[np.uint8]:
+    """A decoded picture as the network gets it: uint8 (side, side)."""
     return np.round(prepare(pixels, task.preparation).pixels * 255).astype(np.uint8)
 
 
@@ -111,30 +108,6 @@ def learn(brains: Floats, restyled: Floats, others: Floats, val: Floats) -> Fami
     )
 
 
-def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigures, ...]:
-    """Learn the gate from train and val, write it into the run's folder, and measure it on val and test."""
-    task, rng = finished.task, np.random.default_rng(SEED)
-    features = Features(finished.model, finished.settings.network, flips=finished.flips)
-    others = read_others(folders, task)
-    parts = {part: [s for s in finished.samples if s.part == part] for part in ("train", "val")}
-    chosen = np.sort(rng.permutation(len(parts["train"]))[:BRAINS])
-    brains = load_images(parts["train"], task, finished.cache)[chosen]
-    val = load_images(parts["val"], task, finished.cache)
-    strange = np.stack([_square(picture, task) for picture in strange_pictures(brains, rng)])
-    learnt = [other.square for other in others if other.part.endswith("train")]
-    gate = learn(
-        features(brains),
-        features(np.stack([restyle(image, rng) for image in brains])),
-        features(np.concatenate([np.stack(learnt), strange])),
-        features(np.concatenate([val, *(np.stack([restyle(image, rng) for image in val]) for _ in range(2))])),
-    )
-    np.savez_compressed(finished.run / GATE, allow_pickle=False, **gate.arrays())
-    figures = gate_figures(gate, features, others, finished.samples, task, finished.cache)
-    stored = json.dumps([row.model_dump() for row in figures], indent=1)
-    (finished.run / GATE_FIGURES).write_text(stored, encoding="utf-8")
-    return figures
-
-
 def gate_figures(
     gate: Familiarity,
     features: Features,
@@ -148,14 +121,24 @@ def gate_figures(
     for part in sorted({f"{s.corpus} {s.part}" for s in samples if s.part != "train"}):
         own = [s for s in samples if f"{s.corpus} {s.part}" == part]
         simple = np.array([check(decode(s.path.read_bytes()), task).accepted for s in own])
-        rows.append(_figures(part, True, simple, gate.known_kind(features(load_images(own, task, cache)))))
+        known = gate.known_kind(features(load_images(own, task, cache)))
+        rows.append(_figures(part, True, simple, known, [s.group for s in own]))
     for part in sorted({other.part for other in others if not other.part.endswith("train")}):
         strange = [other for other in others if other.part == part]
         known = gate.known_kind(features(np.stack([other.square for other in strange])))
-        rows.append(_figures(part, False, np.array([other.simple for other in strange]), known))
+        simple = np.array([other.simple for other in strange])
+        rows.append(_figures(part, False, simple, known, [str(index) for index in range(len(strange))]))
     return tuple(rows)
 
 
-def _figures(part: str, belongs: bool, simple: NDArray[np.bool_], known: NDArray[np.bool_]) -> GateFigures:
-    refused = float((~(simple & known)).mean())
-    return GateFigures(part=part, belongs=belongs, images=len(known), refused=refused, learnt=float((~known).mean()))
+def _figures(
+    part: str, belongs: bool, simple: NDArray[np.bool_], known: NDArray[np.bool_], groups: Sequence[str]
+) -> GateFigures:
+    refused, learnt = (np.asarray(~passed, np.float64) for passed in (simple & known, known))
+    return GateFigures(
+        part=part,
+        belongs=belongs,
+        images=len(known),
+        refused=mean_over_groups(refused, groups),
+        learnt=mean_over_groups(learnt, groups),
+    )

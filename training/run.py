@@ -174,9 +174,10 @@ def starting_weights(settings: RunSettings) -> str:
 def recipe_of(run: Path) -> RunSettings:
     """The settings of a finished run as any fold can use them: from the starting weights, in one go.
 
-    Raises RunError where the run is a mean of runs: what it went on from has seen the other folds' test images.
+    A teacher has seen the other folds' test images, so it goes. Raises RunError where the run is a mean of runs, which
+    have seen them too.
     """
     settings = read_settings(run)
     if settings.averaged:
         raise RunError(f"{run} is a mean of runs, which no fold can repeat; name one of those with --like.")
-    return replace(settings, weights=starting_weights(settings))
+    return replace(settings, weights=starting_weights(settings), teacher="")

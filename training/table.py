@@ -58,7 +58,7 @@ def show_gate(rows: Sequence[GateFigures]) -> None:
     table = Table("input gate", "of the kind", "images", "refused", "by the model's features")
     for row in rows:
         kind = "yes" if row.belongs else "no"
-        table.add_row(row.part, kind, str(row.images), f"{row.refused:.1%}", f"{row.learnt:.1%}")
+        table.add_row(row.part, kind, str(row.images), _words(row.refused), _words(row.learnt))
     Console(width=110).print(table)
 
 

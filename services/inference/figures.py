@@ -130,8 +130,8 @@ class GateFigures(Frozen):
     part: str
     belongs: bool
     images: int
-    refused: float
-    learnt: float
+    refused: Estimate
+    learnt: Estimate
 
 
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float | None, float | None]:

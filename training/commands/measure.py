@@ -18,6 +18,9 @@ def evaluate(
     model: Annotated[str, typer.Option(help="Network; the one that answers by default unless given.")] = "",
     version: Annotated[str, typer.Option(help="Version; the live one unless given.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Every network's live version.")] = False,
+    others: Annotated[
+        list[Path] | None, typer.Option(help="Folder of pictures of other kinds, for the input gate; repeat for each.")
+    ] = None,
     quick: Annotated[bool, typer.Option(help="Leave out the figures on changed pictures.")] = False,
     cache: Cache = CACHE,
     models: Models = MODELS,
@@ -41,7 +44,7 @@ def evaluate(
     differing = []
     for ref in refs:
         typer.echo(f"{ref}:")
-        evaluation = score_again(repository, ref, data, cache, quick=quick)
+        evaluation = score_again(repository, ref, data, cache, others=others or (), quick=quick)
         show(evaluation)
         found = differences(shipped[ref], evaluation)
         differing += found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.view.measured import Chosen, Measured, each
-from pages.view.words import DASH, interval, percent, plain
+from pages.view.words import DASH, interval, plain
 from services.tasks.task import Task
 
 
@@ -53,8 +53,8 @@ def _gate(task: Task, model: Measured) -> None:
             "Pictures": [plain(row.part) for row in rows],
             "Of the kind": ["yes" if row.belongs else "no" for row in rows],
             "Number": [f"{row.images:,}" for row in rows],
-            "Refused": [percent(row.refused) for row in rows],
-            "By the model's features": [percent(row.learnt) for row in rows],
+            "Refused": [interval(row.refused) for row in rows],
+            "By the model's features": [interval(row.learnt) for row in rows],
         },
         border="horizontal", hide_index=True, alt="What the input gate refuses.",
     )  # fmt: skip

@@ -1,21 +1,28 @@
-"""The head that estimates a tumour's outline, fitted to a finished network that stays as it is."""
+"""What is learnt on a finished network that stays as it is: the head for outlines, and the input gate."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from services.inference.figures import GateFigures
 from services.inference.networks import get_arrays
 from services.inference.outline import PREFIX
 from training.augment import Draws
 from training.corpus import allowed_classes, load_images, load_outlines, outline_known, sampling_weights
 from training.finished import FinishedRun
 from training.fit import batches, verbosity
+from training.gate import SEED, Features, gate_figures, learn, prepared, read_others
 from training.losses import OutlineLoss, PartialLabelLoss
-from training.run import OUTLINE
+from training.run import GATE, GATE_FIGURES, OUTLINE
+from training.strange import strange_pictures
+from training.style import restyle
 
+BRAINS = 1500
 SEED_STEP = 1_000  # so that the head does not see the run's own draws again
 
 
@@ -51,3 +58,27 @@ def fit_outline(finished: FinishedRun, *, passes: int, rate: float) -> Path:
     learner.fit(batches(draws), epochs=passes, steps_per_epoch=draws.steps, shuffle=False, verbose=verbosity())
     np.savez(finished.run / OUTLINE, allow_pickle=False, **get_arrays(learner, PREFIX))
     return finished.run / OUTLINE
+
+
+def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigures, ...]:
+    """Learn the gate from train and val, write it into the run's folder, and measure it on val and test."""
+    task, rng = finished.task, np.random.default_rng(SEED)
+    features = Features(finished.model, finished.settings.network, flips=finished.flips)
+    others = read_others(folders, task)
+    parts = {part: [s for s in finished.samples if s.part == part] for part in ("train", "val")}
+    chosen = np.sort(rng.permutation(len(parts["train"]))[:BRAINS])
+    brains = load_images(parts["train"], task, finished.cache)[chosen]
+    val = load_images(parts["val"], task, finished.cache)
+    strange = np.stack([prepared(picture, task) for picture in strange_pictures(brains, rng)])
+    learnt = [other.square for other in others if other.part.endswith("train")]
+    gate = learn(
+        features(brains),
+        features(np.stack([restyle(image, rng) for image in brains])),
+        features(np.concatenate([np.stack(learnt), strange])),
+        features(np.concatenate([val, *(np.stack([restyle(image, rng) for image in val]) for _ in range(2))])),
+    )
+    np.savez_compressed(finished.run / GATE, allow_pickle=False, **gate.arrays())
+    figures = gate_figures(gate, features, others, finished.samples, task, finished.cache)
+    stored = json.dumps([row.model_dump() for row in figures], indent=1)
+    (finished.run / GATE_FIGURES).write_text(stored, encoding="utf-8")
+    return figures
