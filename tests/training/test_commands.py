@@ -24,6 +24,7 @@ from training.corpus import read_corpora
 from training.evaluation.report import evaluate
 from training.evaluation.robustness import CHANGES
 from training.evaluation.shortcuts import VIEWS
+from training.finished import WITH_PICTURES
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +58,18 @@ def test_a_cut_run_goes_on_where_it_was(run):
 
 
 @pytest.fixture(scope="module")
-def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository in which that run was registered and serves."""
+def models(run: Path, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which that run was registered and serves, with a head for outlines and an input gate."""
     folder, cache = tmp_path_factory.mktemp("models"), str(run / "cache")
+    assert "register ships it" in invoke("outline", "--run", str(run), "--cache", cache, "--passes", "1")
+    assert "others test" in invoke("gate", "--run", str(run), "--cache", cache, "--others", str(others))
     assert "Temperature" in invoke("calibrate", "--run", str(run), "--cache", cache)
     printed = invoke("register", "--run", str(run), "--cache", cache, "--models", str(folder), "--live")
     assert "brain_tumor_type/vgg16/1" in printed
     return folder
 
 
-def test_calibrate_register_evaluate_and_serve(run, corpus, models):
+def test_calibrate_register_evaluate_and_serve(run, corpus, others, models):
     cache = run / "cache"
     repository = ModelRepository(models)
     ref = repository.live_ref("brain_tumor_type", "vgg16")
@@ -76,7 +79,7 @@ def test_calibrate_register_evaluate_and_serve(run, corpus, models):
     assert card.starting_weights == "none"
     assert "T1" in " ".join(p.name for p in card.presence)
     again = invoke("evaluate", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "vgg16",
-                   "--quick", "--cache", str(cache), "--models", str(models))  # fmt: skip
+                   "--others", str(others), "--quick", "--cache", str(cache), "--models", str(models))  # fmt: skip
     assert "every figure is the one it ships" in again
     engine, task = Engine(repository), get_task("brain_tumor_type")
     scores = read_scores(repository.folder(ref) / SCORES)
@@ -88,15 +91,23 @@ def test_calibrate_register_evaluate_and_serve(run, corpus, models):
     # The figures can be had from the shipped scores alone, without an image.
     stored = json.loads((repository.folder(ref) / EVALUATION).read_text())
     again_from_scores = evaluate(task, scores, card.temperature, card.threshold)
-    worse, hidden = stored.pop("robustness"), stored.pop("shortcuts")
-    assert again_from_scores.model_dump(mode="json", exclude={"robustness", "shortcuts"}) == stored
+    worse, hidden, outlines, gate = (stored.pop(name) for name in WITH_PICTURES)
+    assert again_from_scores.model_dump(mode="json", exclude=set(WITH_PICTURES)) == stored
+    assert [row["part"] for row in outlines] == ["named test", "named val"]
+    assert [row["images"] for row in outlines] == [6, 6]
+    assert {row["part"]: row["belongs"] for row in gate} == {
+        "named test": True, "named val": True, "vague test": True, "vague val": True, "others test": False,
+    }  # fmt: skip
     assert [(row["view"], row["who"]) for row in hidden] == list(product(VIEWS, ("linear classifier", "network")))
     assert hidden[1]["accuracy"] == stored["test"]["accuracy"]
     # All eight named test slices are among those made worse, so unchanged they have the test part's accuracy.
     assert worse[0]["change"] == "none"
     assert worse[0]["accuracy"] == stored["test"]["accuracy"]
     assert len(worse) == 1 + sum(len(amounts) for _, _, amounts in CHANGES.values())
-    assert engine.loaded(task, "vgg16").card.ref == ref
+    model = engine.loaded(task, "vgg16")
+    assert model.card.ref == ref
+    assert model.card.outline is not None
+    assert model.familiarity is not None
 
 
 def test_evaluate_says_when_the_images_are_others(corpus, models):

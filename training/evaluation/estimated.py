@@ -49,11 +49,13 @@ def dice(estimated: NDArray[np.bool_], drawn: NDArray[np.bool_]) -> float:
 
 
 def choose_cut(learner: keras.Model, samples: Sequence[Sample], task: Task, cache: Path | None) -> OutlineFacts:
-    """The cut of the highest mean Dice over val's outlined slices, each corpus counting alike."""
+    """The cut of the highest mean Dice over val's outlined slices, each corpus counting alike; one half without any."""
     means = []
     for _, own, maps, drawn in _parts(learner, [s for s in samples if s.part == "val"], task, cache):
         marked = [i for i in range(len(own)) if drawn[i].any()]
         means.append([np.mean([dice(maps[i] >= cut, drawn[i]) for i in marked]) for cut in CUTS])
+    if not means:
+        return OutlineFacts(threshold=0.5)
     return OutlineFacts(threshold=round(float(CUTS[np.mean(means, axis=0).argmax()]), 2))
 
 
