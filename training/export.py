@@ -32,6 +32,8 @@ def export(repository: ModelRepository, ref: ModelRef, folder: Path) -> Path:
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} holds something already; name an empty folder or a new one.")
     network = shipped_model(repository, card)
+    if isinstance(network.output, dict):
+        network = keras.Model(network.inputs[0], network.output["logits"])
     grey = keras.Input(network.input_shape[1:], name="slice")
     logits = network(grey)
     if card.flips:

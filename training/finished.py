@@ -14,12 +14,12 @@ import numpy as np
 from pydantic import BaseModel
 
 from services.inference import card as shipped
-from services.inference.card import WEIGHTS, Card
+from services.inference.card import Card
 from services.inference.familiarity import Familiarity
 from services.inference.figures import Estimate, Evaluation, GateFigures
 from services.inference.findings import PublishedFigures
-from services.inference.networks import build, get_arrays, set_arrays
-from services.inference.outline import PREFIX, with_outline
+from services.inference.networks import build, set_arrays
+from services.inference.outline import PREFIX, shipped_network, with_outline
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.inference.scores import Scores, Texts
@@ -58,19 +58,16 @@ class FinishedRun:
 
     @cached_property
     def model(self) -> keras.Model:
-        """The best weights, rounded to half precision as they will ship."""
+        """The best weights, rounded to half precision as they ship; with the head for outlines if it was fitted."""
         model = build(self.settings.network, len(self.task.classes), size=self.task.preparation.size)
         model.load_weights(self.run / BEST)
-        return in_half_precision(model)
-
-    @cached_property
-    def learner(self) -> keras.Model:
-        """``model`` with the head for outlines, filled with what the run's folder holds of it."""
-        learner = with_outline(self.model, self.settings.network)
-        if (self.run / OUTLINE).exists():
-            with np.load(self.run / OUTLINE, allow_pickle=False) as arrays:
-                set_arrays(learner, arrays, PREFIX)
-        return learner
+        model = in_half_precision(model)
+        if not (self.run / OUTLINE).exists():
+            return model
+        model = with_outline(model, self.settings.network)
+        with np.load(self.run / OUTLINE, allow_pickle=False) as arrays:
+            set_arrays(model, arrays, PREFIX)
+        return model
 
     def calibrate(self) -> Calibration:
         """Temperature and threshold from val; kept in the run's folder with the choice of flips."""
@@ -91,10 +88,9 @@ class FinishedRun:
         )
         outline, extras = None, {}
         if (self.run / OUTLINE).exists():
-            known = (self.learner, self.samples, self.task, self.cache)
+            known = (self.model, self.samples, self.task, self.cache)
             outline = choose_cut(*known)
             evaluation = evaluation.model_copy(update={"outlines": outline_figures(*known, outline)})
-            extras[shipped.OUTLINE] = get_arrays(self.learner, PREFIX)
         if (self.run / GATE).exists():
             with np.load(self.run / GATE, allow_pickle=False) as arrays:
                 extras[shipped.GATE] = dict(arrays)
@@ -162,10 +158,7 @@ def score_again(
     if not quick:
         found |= _from_pictures(model, samples, task, cache, card.temperature, flips=card.flips)
     if card.outline:
-        learner = with_outline(model, card.network)
-        with np.load(repository.folder(ref) / shipped.OUTLINE, allow_pickle=False) as arrays:
-            set_arrays(learner, arrays, PREFIX)
-        found["outlines"] = outline_figures(learner, samples, task, cache, card.outline)
+        found["outlines"] = outline_figures(model, samples, task, cache, card.outline)
     if shipped.GATE in card.files and others:
         with (repository.folder(ref) / shipped.GATE).open("rb") as file:
             gate = Familiarity.read(file)
@@ -193,10 +186,7 @@ def measured_samples(card: Card, data: Sequence[Path]) -> list[Sample]:
 
 def shipped_model(repository: ModelRepository, card: Card) -> keras.Model:
     """The network of a version with the weights it ships."""
-    model = build(card.network, len(card.classes), size=get_task(card.task).preparation.size)
-    with np.load(repository.folder(card.ref) / WEIGHTS, allow_pickle=False) as arrays:
-        set_arrays(model, arrays)
-    return model
+    return shipped_network(repository, card, get_task(card.task).preparation.size)
 
 
 def _from_pictures(

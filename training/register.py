@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from services.imaging.phantom import PHANTOMS, draw
 from services.imaging.prepare import prepare
 from services.inference.calibration import probabilities
-from services.inference.card import CARD, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card, DataFacts, OutlineFacts
+from services.inference.card import CARD, EVALUATION, OUTLINE, SCORES, SELF_TEST, WEIGHTS, Card, DataFacts, OutlineFacts
 from services.inference.figures import Estimate, Evaluation
 from services.inference.networks import get_arrays, get_network, set_arrays
+from services.inference.outline import PREFIX
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.inference.scores import Scores
@@ -59,7 +60,8 @@ def register(
 ) -> ModelRef:
     """Write <task>/<network>/<next version>/ in one step: weights, self-test, figures, scores, card, a page to read.
 
-    ``extras`` are files that not every version has: the head for outlines, the input gate.
+    A head for outlines among ``model``'s layers goes into a file of its own, as ``extras`` do, which not every version
+    has.
     """
     task, network = get_task(settings.task), get_network(settings.network)
     ref = ModelRef(task.key, network.key, repository.next_version(task.key, network.key))
@@ -93,7 +95,9 @@ def register(
         libraries={name: library_version(name) for name in LIBRARIES},
         files={},
     )
-    arrays = {WEIGHTS: get_arrays(model), SELF_TEST: {"squares": squares}, **extras}
+    every, head = get_arrays(model), get_arrays(model, PREFIX)
+    own = {name: array for name, array in every.items() if name not in head}
+    arrays = {WEIGHTS: own, SELF_TEST: {"squares": squares}, **({OUTLINE: head} if head else {}), **extras}
     publish(repository, card, evaluation, scores, arrays)
     return ref
 

@@ -21,7 +21,7 @@ from services.imaging.prepare import Prepared, to_slice
 from services.imaging.slice import FloatImage
 from services.inference.backend import load_backend
 from services.inference.calibration import probabilities
-from services.inference.card import GATE, OUTLINE, SELF_TEST, WEIGHTS, Card
+from services.inference.card import GATE, SELF_TEST, Card
 from services.inference.familiarity import Familiarity
 from services.inference.prediction import Answer, HeatMap, ModelRef, Outline, Prediction, Verdict
 from services.inference.repository import ModelRepository
@@ -220,26 +220,20 @@ def _of_members(repository: ModelRepository, card: Card, task: Task) -> LoadedMo
 
 
 def _of_weights(repository: ModelRepository, card: Card, task: Task) -> LoadedModel:
-    from services.inference import explain, networks
-    from services.inference.outline import PREFIX, with_outline
+    from services.inference.explain import compile_explanation
+    from services.inference.networks import get_network
+    from services.inference.outline import shipped_network
 
-    folder, familiarity = repository.folder(card.ref), None
-    network = networks.build(card.network, len(card.classes), size=task.preparation.size)
-    with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
-        networks.set_arrays(network, arrays)
-    if OUTLINE in card.files:
-        network = with_outline(network, card.network)
-        with np.load(folder / OUTLINE, allow_pickle=False) as arrays:
-            networks.set_arrays(network, arrays, PREFIX)
+    familiarity = None
     if GATE in card.files:
-        with (folder / GATE).open("rb") as file:
+        with (repository.folder(card.ref) / GATE).open("rb") as file:
             familiarity = Familiarity.read(file)
-    explanation = explain.compile_explanation(
-        network,
+    explanation = compile_explanation(
+        shipped_network(repository, card, task.preparation.size),
         card.heat_layer,
         flips=card.flips,
         method=card.heat_method,
-        pooled=networks.get_network(card.network).feature_layers if familiarity else (),
+        pooled=get_network(card.network).feature_layers if familiarity else (),
     )
     return LoadedModel(card, explanation, familiarity, Lock())
 

@@ -8,21 +8,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from services.inference.networks import get_network
+import numpy as np
+
+from services.inference.card import OUTLINE, WEIGHTS, Card
+from services.inference.networks import build, get_network, set_arrays
 
 if TYPE_CHECKING:
     import keras
 
+    from services.inference.repository import ModelRepository
+
 CHANNELS = 48
-PREFIX = "outline"
+PREFIX, EVIDENCE = "outline", "outline_evidence"
 # Outlines fill a few hundredths of a slice, which is what an untrained head should say.
 PRIOR = -3.0
+PEAK = 10  # cells
 
 
 def with_outline(model: keras.Model, network: str) -> keras.Model:
     """``model`` with a second output: {"logits", "outline"}, the latter logits of a map a quarter of the slice's side.
 
-    Every layer of the head has a name that begins with PREFIX.
+    What the map says at its likeliest cells counts for the class too, by the weights of the layer EVIDENCE, which are 0
+    until they are fitted. Every layer of the head with weights has a name that begins with PREFIX.
     """
     import keras
 
@@ -35,7 +42,33 @@ def with_outline(model: keras.Model, network: str) -> keras.Model:
         x = keras.layers.Conv2D(CHANNELS, 3, padding="same", activation="relu", name=f"{PREFIX}_mix_{step}")(x)
     prior = keras.initializers.Constant(PRIOR)
     outline = keras.layers.Conv2D(1, 1, bias_initializer=prior, dtype="float32", name=PREFIX)(x)
-    return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": outline})
+    flat = keras.layers.Flatten(dtype="float32", name=f"{PREFIX}_cells")(outline)
+    peak = keras.ops.mean(keras.ops.top_k(flat, PEAK)[0], axis=1, keepdims=True)
+    own = model.outputs[0]
+    evidence = keras.layers.Dense(own.shape[-1], kernel_initializer="zeros", dtype="float32", name=EVIDENCE)(peak)
+    logits = keras.layers.Add(dtype="float32", name=f"{PREFIX}_answer")([own, evidence])
+    return keras.Model(model.inputs[0], {"logits": logits, "outline": outline})
+
+
+def peaks(outline: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """What the layer EVIDENCE weighs: of maps of logits (n, rows, columns, 1) the mean of the PEAK highest, (n,)."""
+    return np.asarray(np.sort(outline.reshape(len(outline), -1), axis=1)[:, -PEAK:].mean(axis=1))
+
+
+def shipped_network(repository: ModelRepository, card: Card, size: int) -> keras.Model:
+    """The network of a version for slices of ``size``, with the weights it ships, and with its head if it has one.
+
+    Raises ModelDamaged where they do not fit.
+    """
+    network, folder = build(card.network, len(card.classes), size=size), repository.folder(card.ref)
+    with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
+        set_arrays(network, arrays)
+    if OUTLINE not in card.files:
+        return network
+    network = with_outline(network, card.network)
+    with np.load(folder / OUTLINE, allow_pickle=False) as arrays:
+        set_arrays(network, arrays, PREFIX)
+    return network
 
 
 def _lateral(maps: Any, name: str) -> Any:
