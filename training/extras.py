@@ -8,14 +8,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from services.inference.calibration import probabilities
 from services.inference.figures import GateFigures
 from services.inference.networks import get_arrays
-from services.inference.outline import EVIDENCE, PREFIX, peaks, with_outline
-from services.tasks.task import Task
+from services.inference.outline import PREFIX, with_outline
 from training.augment import Draws
 from training.corpus import allowed_classes, load_images, load_outlines, outline_known, sampling_weights
 from training.finished import FinishedRun
@@ -26,7 +22,7 @@ from training.run import GATE, GATE_FIGURES, OUTLINE
 from training.strange import strange_pictures
 from training.style import restyle
 
-BRAINS, COPIES = 1500, 4
+BRAINS = 1500
 SEED_STEP = 1_000  # so that the head does not see the run's own draws again
 
 
@@ -54,7 +50,7 @@ def fit_outline(finished: FinishedRun, *, passes: int, rate: float) -> Path:
         seed=settings.seed + SEED_STEP,
     )
     for layer in learner.layers:
-        layer.trainable = layer.name.startswith(PREFIX) and layer.name != EVIDENCE
+        layer.trainable = layer.name.startswith(PREFIX)
     schedule = keras.optimizers.schedules.CosineDecay(0.0, passes * draws.steps, warmup_target=rate, warmup_steps=50)
     learner.compile(
         keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay, clipnorm=1.0),
@@ -62,37 +58,8 @@ def fit_outline(finished: FinishedRun, *, passes: int, rate: float) -> Path:
         loss_weights={"logits": 0.0, "outline": 1.0},
     )
     learner.fit(batches(draws), epochs=passes, steps_per_epoch=draws.steps, shuffle=False, verbose=verbosity())
-    val = [s for s in finished.samples if s.part == "val"]
-    images, rng = load_images(val, task, finished.cache), np.random.default_rng(settings.seed)
-    every = np.concatenate([images, *(np.stack([restyle(image, rng) for image in images]) for _ in range(COPIES))])
-    weigh_evidence(learner, every, np.tile(allowed_classes(val, task), (1 + COPIES, 1)), task)
     np.savez(finished.run / OUTLINE, allow_pickle=False, **get_arrays(learner, PREFIX))
     return finished.run / OUTLINE
-
-
-def weigh_evidence(learner: keras.Model, images: NDArray[np.uint8], allowed: NDArray[np.float32], task: Task) -> None:
-    """Let the outline's likeliest cells count for every finding as much as makes val's answers likeliest.
-
-    A slope and an offset, fitted together with a temperature that is thrown away; ``images`` uint8 (n, side, side),
-    ``allowed`` (n, classes) of 0 and 1.
-    """
-    evidence, classes = learner.get_layer(EVIDENCE), allowed.shape[1]
-    findings = np.array([float(info.positive) for info in task.classes])
-    evidence.set_weights([np.zeros((1, classes), np.float32), np.zeros(classes, np.float32)])
-    said = [
-        learner.predict_on_batch(images[i : i + 32, ..., None] / np.float32(255)) for i in range(0, len(images), 32)
-    ]
-    logits = np.concatenate([each["logits"] for each in said])
-    peak = np.concatenate([peaks(each["outline"]) for each in said])
-
-    def loss(at: NDArray[np.float64]) -> float:
-        joint = np.asarray(logits + np.outer(at[1] * peak + at[2], findings), np.float32)
-        shares = probabilities(joint, float(np.exp(at[0])))
-        return float(-np.log(np.maximum((shares * allowed).sum(axis=1), 1e-12)).mean())
-
-    found = minimize(loss, np.zeros(3), method="Nelder-Mead", options={"maxiter": 2000})
-    slope, offset = max(0.0, found.x[1]), found.x[2] if found.x[1] > 0 else 0.0
-    evidence.set_weights([(slope * findings)[None].astype(np.float32), (offset * findings).astype(np.float32)])
 
 
 def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigures, ...]:

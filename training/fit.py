@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.inference.networks import build, fresh_layers, get_network, load_file, load_starting_weights, set_arrays
-from services.inference.outline import EVIDENCE, PREFIX, with_outline
+from services.inference.outline import PREFIX, with_outline
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
 from training.corpus import (
@@ -147,8 +147,7 @@ def _compile(learner: keras.Model, optimizer: keras.optimizers.Optimizer, settin
 def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> None:
     """The two last parts alone, on features of the starting weights."""
     for layer in learner.layers:
-        head = layer.name == "logits" or layer.name.startswith(PREFIX)
-        layer.trainable = head and layer.name != EVIDENCE
+        layer.trainable = layer.name == "logits" or layer.name.startswith(PREFIX)
     _compile(learner, keras.optimizers.AdamW(settings.head_rate), settings)
     if settings.head_passes == 0:
         return
@@ -169,7 +168,7 @@ def compile_whole(learner: keras.Model, settings: RunSettings) -> None:
     for layer in learner.layers:
         # Moments that move with every batch are for fresh weights; a pass costs nearly twice as much with them.
         stands = isinstance(layer, keras.layers.BatchNormalization) and not fresh
-        layer.trainable = layer.name not in {TEACHER, EVIDENCE, *kept} and not stands
+        layer.trainable = layer.name not in {TEACHER, *kept} and not stands
     total, warm_up = settings.passes * settings.steps, int(settings.warm_up * settings.steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, total - warm_up, warmup_target=settings.rate, warmup_steps=warm_up

@@ -19,17 +19,15 @@ if TYPE_CHECKING:
     from services.inference.repository import ModelRepository
 
 CHANNELS = 48
-PREFIX, EVIDENCE = "outline", "outline_evidence"
+PREFIX = "outline"
 # Outlines fill a few hundredths of a slice, which is what an untrained head should say.
 PRIOR = -3.0
-PEAK = 10  # cells
 
 
 def with_outline(model: keras.Model, network: str) -> keras.Model:
     """``model`` with a second output: {"logits", "outline"}, the latter logits of a map a quarter of the slice's side.
 
-    What the map says at its likeliest cells counts for the class too, by the weights of the layer EVIDENCE, which are 0
-    until they are fitted. Every layer of the head with weights has a name that begins with PREFIX.
+    Every layer of the head has a name that begins with PREFIX.
     """
     import keras
 
@@ -42,17 +40,7 @@ def with_outline(model: keras.Model, network: str) -> keras.Model:
         x = keras.layers.Conv2D(CHANNELS, 3, padding="same", activation="relu", name=f"{PREFIX}_mix_{step}")(x)
     prior = keras.initializers.Constant(PRIOR)
     outline = keras.layers.Conv2D(1, 1, bias_initializer=prior, dtype="float32", name=PREFIX)(x)
-    flat = keras.layers.Flatten(dtype="float32", name=f"{PREFIX}_cells")(outline)
-    peak = keras.ops.mean(keras.ops.top_k(flat, PEAK)[0], axis=1, keepdims=True)
-    own = model.outputs[0]
-    evidence = keras.layers.Dense(own.shape[-1], kernel_initializer="zeros", dtype="float32", name=EVIDENCE)(peak)
-    logits = keras.layers.Add(dtype="float32", name=f"{PREFIX}_answer")([own, evidence])
-    return keras.Model(model.inputs[0], {"logits": logits, "outline": outline})
-
-
-def peaks(outline: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """What the layer EVIDENCE weighs: of maps of logits (n, rows, columns, 1) the mean of the PEAK highest, (n,)."""
-    return np.asarray(np.sort(outline.reshape(len(outline), -1), axis=1)[:, -PEAK:].mean(axis=1))
+    return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": outline})
 
 
 def shipped_network(repository: ModelRepository, card: Card, size: int) -> keras.Model:
