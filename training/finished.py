@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from services.inference import card as shipped
+from services.inference.calibration import probabilities
 from services.inference.card import Card
 from services.inference.familiarity import Familiarity
 from services.inference.figures import Estimate, Evaluation, GateFigures
@@ -29,6 +30,7 @@ from training.calibrate import Calibration, calibrate
 from training.corpus import TEST_FOLD, CorpusError, Sample, allowed_classes, data_hash, load_images, read_corpora
 from training.ensemble import joint_scores
 from training.evaluation.estimated import choose_cut, outline_figures
+from training.evaluation.figures import part_figures
 from training.evaluation.logits import logits_of
 from training.evaluation.published import published_figures
 from training.evaluation.report import evaluate
@@ -38,7 +40,7 @@ from training.gate import Features, gate_figures, read_others
 from training.register import in_half_precision, register
 from training.run import BEST, GATE, GATE_FIGURES, OUTLINE, RunError, read_settings, samples_of
 
-CALIBRATION = "calibration.json"
+CALIBRATION, FIGURES = "calibration.json", "val.json"
 TOLERANCE = 0.002
 WITH_PICTURES = ("robustness", "shortcuts", "outlines", "gate")
 
@@ -70,10 +72,17 @@ class FinishedRun:
         return model
 
     def calibrate(self) -> Calibration:
-        """Temperature and threshold from val; kept in the run's folder with the choice of flips."""
+        """Temperature and threshold from val, kept in the run's folder with the choice of flips and val's figures."""
         val = [s for s in self.samples if s.part == "val"]
         logits = logits_of(self.model, load_images(val, self.task, self.cache), flips=self.flips)
-        found = calibrate(logits, allowed_classes(val, self.task))
+        allowed = allowed_classes(val, self.task)
+        found = calibrate(logits, allowed)
+        vague = {sample.corpus for sample, row in zip(val, allowed, strict=True) if row.sum() > 1}
+        named = [i for i, sample in enumerate(val) if sample.corpus not in vague]
+        groups, truth = [val[i].group for i in named], allowed[named].argmax(axis=1)
+        shares = probabilities(logits[named], found.temperature)
+        figures = part_figures("val", truth, shares, groups, self.task.class_keys, areas=True)
+        (self.run / FIGURES).write_text(figures.model_dump_json(indent=1) + "\n", encoding="utf-8")
         stored = json.dumps(asdict(found) | {"flips": self.flips}, indent=2)
         (self.run / CALIBRATION).write_text(stored, encoding="utf-8")
         return found

@@ -25,6 +25,7 @@ from training.corpus import (
     outline_known,
     sampling_weights,
 )
+from training.curves import draw_curves
 from training.learner import TEACHER, with_teacher
 from training.losses import OutlineLoss, PartialLabelLoss
 from training.normalised import settle, with_normalisation
@@ -99,6 +100,7 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
             trained, _resized(load_images(val, task, cache), side), allowed_classes(val, task), settings.seed
         )
         _fit_all(learner, (trained, model), settings, draws, scored, run, resume=resume)
+    draw_curves(run)
     return run / BEST
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from services.inference.card import EVALUATION, SCORES
 from services.inference.engine import Engine
+from services.inference.figures import PartFigures
 from services.inference.repository import ModelRepository
 from services.inference.scores import read_scores
 from services.settings import ROOT
@@ -55,6 +56,7 @@ def test_a_cut_run_goes_on_where_it_was(run):
     assert all(0 <= float(row["val_right"]) <= 1 for row in rows)
     assert (run / "best.weights.h5").exists()
     assert list((run / "tensorboard").rglob("events*"))
+    assert "val_calibrated" in (run / "curves.html").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,7 @@ def test_calibrate_register_evaluate_and_serve(run, corpus, others, models):
     ref = repository.live_ref("brain_tumor_type", "vgg16")
     card = repository.verify(ref)
     assert card.test.images == 8
+    assert PartFigures.model_validate_json((run / "val.json").read_text()) == card.val
     assert card.data.counts["train"] == {"glioma": 4, "meningioma": 4, "notumor": 12, "pituitary": 4, "tumor": 8}
     assert card.starting_weights == "none"
     assert "T1" in " ".join(p.name for p in card.presence)
