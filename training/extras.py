@@ -72,11 +72,12 @@ def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigure
     brains = load_images(parts["train"], task, finished.cache)[chosen]
     val = load_images(parts["val"], task, finished.cache)
     strange = np.stack([prepared(picture, task) for picture in strange_pictures(brains, rng)])
-    learnt = [other.square for other in others if other.part.endswith("train")]
+    learnt = {part: [o.square for o in others if o.part == part] for part in sorted({o.part for o in others})}
+    sets = [np.stack(squares) for part, squares in learnt.items() if part.endswith("train")]
     gate = learn(
         features(brains),
         features(np.stack([restyle(image, rng) for image in brains])),
-        features(np.concatenate([np.stack(learnt), strange])),
+        [features(squares) for squares in (*sets, strange)],
         features(np.concatenate([val, *(np.stack([restyle(image, rng) for image in val]) for _ in range(2))])),
     )
     np.savez_compressed(finished.run / GATE, allow_pickle=False, **gate.arrays())

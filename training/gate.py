@@ -26,7 +26,7 @@ from training.evaluation.outlines import mean_over_groups
 
 AXES, SEED = 32, 5
 STRENGTH = 0.01  # of the linear classifier: scikit-learn's C
-REFUSED = 0.006  # of val's slices and their restyled copies, half by each of the two checks
+REFUSED = 0.01  # of val's slices and their restyled copies, half by each of the two checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +83,18 @@ class Features:
         return np.concatenate(found)
 
 
-def learn(brains: Floats, restyled: Floats, others: Floats, val: Floats) -> Familiarity:
-    """Fit on features (n, k) of brain slices, of copies in other styles and of other pictures; cuts from ``val``'s."""
+def learn(brains: Floats, restyled: Floats, others: Sequence[Floats], val: Floats) -> Familiarity:
+    """Fit on features (n, k) of brain slices, of copies in other styles and of ``others``; cuts from ``val``'s.
+
+    Each set of other pictures counts alike, and all of them as much as the slices do.
+    """
     both = np.concatenate([brains, restyled])
     mean, scale = both.mean(axis=0), both.std(axis=0) + np.float32(1e-6)
-    every = np.clip((np.concatenate([both, others]) - mean) / scale, -LIMIT, LIMIT)
+    every = np.clip((np.concatenate([both, *others]) - mean) / scale, -LIMIT, LIMIT)
     truth = np.arange(len(every)) < len(both)
-    linear = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1000).fit(every, truth)
+    shares = [np.full(len(both), 0.5 / len(both))] + [np.full(len(o), 0.5 / len(others) / len(o)) for o in others]
+    weights = np.concatenate(shares) * len(every)
+    linear = LogisticRegression(C=STRENGTH, max_iter=1000).fit(every, truth, sample_weight=weights)
     axes = PCA(AXES, random_state=SEED).fit(every[: len(both)]).components_.T
     found = Familiarity(
         mean=mean,

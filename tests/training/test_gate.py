@@ -23,7 +23,7 @@ def features(rng: np.random.Generator, middle: float, count: int) -> np.ndarray:
 def test_it_refuses_what_it_learnt_to_and_what_nobody_had():
     rng = np.random.default_rng(3)
     brains, restyled, val = features(rng, 0, 300), features(rng, 0, 300), features(rng, 0, 1000)
-    gate = learn(brains, restyled, features(rng, 1.5, 60), val)
+    gate = learn(brains, restyled, [features(rng, 1.5, 60)], val)
     assert (~gate.known_kind(val)).mean() == pytest.approx(REFUSED, abs=0.003)
     assert (~gate.known_kind(features(rng, 1.5, 200))).mean() > 0.95
     # On the brains' side of the line, and far from all of them.
