@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from services.inference.figures import GateFigures
 from services.inference.networks import get_arrays
@@ -77,7 +78,7 @@ def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigure
     gate = learn(
         features(brains),
         features(np.stack([restyle(image, rng) for image in brains])),
-        [features(squares) for squares in (*sets, strange)],
+        [features(np.concatenate([squares, *_copies(squares, rng)])) for squares in sets] + [features(strange)],
         features(np.concatenate([val, *(np.stack([restyle(image, rng) for image in val]) for _ in range(2))])),
     )
     np.savez_compressed(finished.run / GATE, allow_pickle=False, **gate.arrays())
@@ -85,3 +86,9 @@ def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigure
     stored = json.dumps([row.model_dump() for row in figures], indent=1)
     (finished.run / GATE_FIGURES).write_text(stored, encoding="utf-8")
     return figures
+
+
+def _copies(squares: NDArray[np.uint8], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    """Each picture turned by a quarter, a half and three quarters, in other styles: there are few, of many kinds."""
+    turned = [np.ascontiguousarray(np.rot90(squares, turns, axes=(1, 2))) for turns in (1, 2, 3)]
+    return [np.stack([restyle(square, rng) for square in each]) for each in turned]

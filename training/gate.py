@@ -26,7 +26,8 @@ from training.evaluation.outlines import mean_over_groups
 
 AXES, SEED = 32, 5
 STRENGTH = 0.01  # of the linear classifier: scikit-learn's C
-REFUSED = 0.01  # of val's slices and their restyled copies, half by each of the two checks
+REFUSED = 0.01  # of val's slices and their restyled copies, by the classifier
+BEYOND = 1.2  # times the distance of the farthest of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +109,8 @@ def learn(brains: Floats, restyled: Floats, others: Sequence[Floats], val: Float
     )
     found = found.rounded()
     return found.cut(
-        least=float(np.quantile(found.logits(val), REFUSED / 2)),
-        farthest=float(np.quantile(found.distances(val), 1 - REFUSED / 2)),
+        least=float(np.quantile(found.logits(val), REFUSED)),
+        farthest=BEYOND * float(found.distances(val).max()),
     )
 
 
