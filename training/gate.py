@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -23,8 +25,14 @@ from services.inference.networks import get_network
 from services.tasks.task import Task
 from training.corpus import TEST_FOLD, CorpusError, Sample, load_images
 from training.evaluation.outlines import mean_over_groups
+from training.run import GATE, GATE_FIGURES
+from training.strange import strange_pictures
+from training.style import restyle
 
-AXES, SEED = 32, 5
+if TYPE_CHECKING:
+    from training.finished import FinishedRun
+
+BRAINS, AXES, SEED = 1500, 32, 5
 STRENGTH = 0.01  # of the linear classifier: scikit-learn's C
 REFUSED = 0.01  # of val's slices and their restyled copies, by the classifier
 BEYOND = 1.2  # times the distance of the farthest of them
@@ -148,3 +156,34 @@ def _figures(
         refused=mean_over_groups(refused, groups),
         learnt=mean_over_groups(learnt, groups),
     )
+
+
+def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigures, ...]:
+    """Learn the gate from train and val, write it into the run's folder, and measure it on val and test."""
+    task, rng = finished.task, np.random.default_rng(SEED)
+    features = Features(finished.model, finished.settings.network, flips=finished.flips)
+    others = read_others(folders, task)
+    parts = {part: [s for s in finished.samples if s.part == part] for part in ("train", "val")}
+    chosen = np.sort(rng.permutation(len(parts["train"]))[:BRAINS])
+    brains = load_images(parts["train"], task, finished.cache)[chosen]
+    val = load_images(parts["val"], task, finished.cache)
+    strange = np.stack([prepared(picture, task) for picture in strange_pictures(brains, rng)])
+    learnt = {part: [o.square for o in others if o.part == part] for part in sorted({o.part for o in others})}
+    sets = [np.stack(squares) for part, squares in learnt.items() if part.endswith("train")]
+    gate = learn(
+        features(brains),
+        features(np.stack([restyle(image, rng) for image in brains])),
+        [features(np.concatenate([squares, *_copies(squares, rng)])) for squares in sets] + [features(strange)],
+        features(np.concatenate([val, *(np.stack([restyle(image, rng) for image in val]) for _ in range(2))])),
+    )
+    np.savez_compressed(finished.run / GATE, allow_pickle=False, **gate.arrays())
+    figures = gate_figures(gate, features, others, finished.samples, task, finished.cache)
+    stored = json.dumps([row.model_dump() for row in figures], indent=1)
+    (finished.run / GATE_FIGURES).write_text(stored, encoding="utf-8")
+    return figures
+
+
+def _copies(squares: NDArray[np.uint8], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    """Each picture turned by a quarter, a half and three quarters, in other styles: there are few, of many kinds."""
+    turned = [np.ascontiguousarray(np.rot90(squares, turns, axes=(1, 2))) for turns in (1, 2, 3)]
+    return [np.stack([restyle(square, rng) for square in each]) for each in turned]

@@ -129,7 +129,7 @@ def outline(
 ) -> None:
     """Fit the head that estimates tumours' outlines to the network of --run, which stays as it is."""
     finished = finished_run(run, cache)
-    from training.extras import fit_outline
+    from training.outline import fit_outline
 
     typer.echo(f"The head is in {fit_outline(finished, passes=passes, rate=rate)}; register ships it.")
 
@@ -144,7 +144,7 @@ def gate(
 ) -> None:
     """Learn from the features of --run's network which pictures it was not made for; register ships it."""
     finished = finished_run(run, cache)
-    from training.extras import fit_gate
+    from training.gate import fit_gate
     from training.table import show_gate
 
     show_gate(fit_gate(finished, others))
