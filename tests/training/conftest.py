@@ -41,7 +41,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures that are no brain slices, some to learn from and some to be refused."""
-    folder = tmp_path_factory.mktemp("others")
+    folder = tmp_path_factory.mktemp("strange") / "others"
+    folder.mkdir()
     brains = np.stack([cv2.resize(draw(info.key), (224, 224)) for info in PHANTOMS[:3]])
     with (folder / "manifest.csv").open("w", newline="") as target:
         writer = csv.writer(target)
