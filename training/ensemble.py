@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from services.inference.calibration import probabilities
-from services.inference.card import SELF_TEST, Card
+from services.inference.card import SELF_TEST, Card, OutlineFacts
 from services.inference.ensemble import LAYER, METHOD, mean_logits
 from services.inference.figures import Evaluation
 from services.inference.prediction import ModelRef
@@ -53,6 +53,7 @@ def register_ensemble(repository: ModelRepository, members: Sequence[ModelRef]) 
     evaluation = evaluate(task, scores, calibration.temperature, calibration.threshold)
     own = [np.array(card.self_test_probabilities) for card in cards]
     expected = probabilities(mean_logits(own), calibration.temperature)
+    cuts = [card.outline.threshold for card in cards if card.outline]
     first = cards[0]
     ref = ModelRef(task.key, NETWORK, repository.next_version(task.key, NETWORK))
     card = first.model_copy(
@@ -67,6 +68,7 @@ def register_ensemble(repository: ModelRepository, members: Sequence[ModelRef]) 
             "threshold_reason": calibration.reason,
             "heat_layer": LAYER,
             "heat_method": METHOD,
+            "outline": OutlineFacts(threshold=float(np.mean(cuts))) if cuts else None,
             "starting_weights": "those of its members",
             "terms": " ".join(dict.fromkeys(card.terms for card in cards)),
             "hyperparameters": {k: v for k, v in first.hyperparameters.items() if k in ("val_share", "test_fold")},

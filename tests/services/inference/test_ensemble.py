@@ -12,6 +12,7 @@ from services.inference.calibration import probabilities
 from services.inference.card import SCORES, WEIGHTS
 from services.inference.engine import Engine, load
 from services.inference.ensemble import joint_explanation, mean_logits
+from services.inference.explain import Explained
 from services.inference.live import promote
 from tests.services.inference.scored import made_up
 from tests.services.inference.versions import TASK, damage, perturbed_version
@@ -21,34 +22,41 @@ from training.ensemble import joint_scores, register_ensemble
 MAPS = {0: np.array([[1.0, 0.0], [0.0, 0.0]], np.float32), 1: np.array([[0.0, 0.0], [0.0, 4.0]], np.float32)}
 
 
-def member(*logits: float):
+def member(*logits: float, outline: np.ndarray | None = None):
     def explain(_: np.ndarray, wanted: int):
         index = int(np.argmax(logits)) if wanted < 0 else wanted
-        return np.array(logits, np.float32), MAPS[index]
+        return Explained(np.array(logits, np.float32), MAPS[index], outline, None)
 
     return explain
 
 
 def test_probabilities_are_averaged_after_each_temperature():
-    logits, _ = joint_explanation([(member(2.0, 0.0), 1.0), (member(0.0, 8.0), 4.0)])(np.zeros((2, 2)), -1)
+    logits, *_ = joint_explanation([(member(2.0, 0.0), 1.0), (member(0.0, 8.0), 4.0)])(np.zeros((2, 2)), -1)
     high = 1 / (1 + np.exp(-2))
     assert probabilities(logits) == pytest.approx([0.5, 0.5], abs=1e-6)
-    logits, _ = joint_explanation([(member(2.0, 0.0), 1.0), (member(0.0, 0.0), 1.0)])(np.zeros((2, 2)), -1)
+    logits, *_ = joint_explanation([(member(2.0, 0.0), 1.0), (member(0.0, 0.0), 1.0)])(np.zeros((2, 2)), -1)
     assert probabilities(logits)[0] == pytest.approx((high + 0.5) / 2, abs=1e-6)
 
 
 def test_every_map_is_that_of_the_joint_answer():
-    _, heat = joint_explanation([(member(5.0, 0.0), 1.0), (member(0.0, 1.0), 1.0)])(np.zeros((2, 2)), -1)
+    _, heat, *_ = joint_explanation([(member(5.0, 0.0), 1.0), (member(0.0, 1.0), 1.0)])(np.zeros((2, 2)), -1)
     assert heat.tolist() == MAPS[0].tolist()
-    _, other = joint_explanation([(member(5.0, 0.0), 1.0), (member(0.0, 1.0), 1.0)])(np.zeros((2, 2)), 1)
+    _, other, *_ = joint_explanation([(member(5.0, 0.0), 1.0), (member(0.0, 1.0), 1.0)])(np.zeros((2, 2)), 1)
     assert other.tolist() == [[0, 0], [0, 1]]
+
+
+def test_the_outline_is_the_mean_of_those_that_were_learnt():
+    one, other = np.full((2, 2), 0.2, np.float32), np.full((4, 4), 0.8, np.float32)
+    members = [(member(1.0, 0.0, outline=each), 1.0) for each in (one, other, None)]
+    assert joint_explanation(members)(np.zeros((2, 2)), -1).outline == pytest.approx(np.full((4, 4), 0.5))
+    assert joint_explanation(members[2:])(np.zeros((2, 2)), -1).outline is None
 
 
 def test_a_map_of_zeros_stays_and_coarse_ones_are_enlarged():
     def blank(_: np.ndarray, wanted: int):
-        return np.array([1.0, 0.0], np.float32), np.zeros((4, 4), np.float32)
+        return Explained(np.array([1.0, 0.0], np.float32), np.zeros((4, 4), np.float32))
 
-    _, heat = joint_explanation([(member(5.0, 0.0), 1.0), (blank, 1.0)])(np.zeros((2, 2)), -1)
+    _, heat, *_ = joint_explanation([(member(5.0, 0.0), 1.0), (blank, 1.0)])(np.zeros((2, 2)), -1)
     assert heat.shape == (4, 4)
     assert heat[0, 0] == pytest.approx(0.5)
 
