@@ -120,6 +120,17 @@ def test_the_controls_change_the_picture_and_never_ask_the_model_again(analyse, 
     assert not app.exception
 
 
+def test_the_estimated_outline_is_a_second_overlay(analyse):
+    app = press(analyse, "Axial T1c")
+    first = picture(app)
+    outline = next(toggle for toggle in app.toggle if toggle.label == "Outline")
+    assert outline.value is False
+    outline.set_value(True).run()
+    assert picture(app) != first
+    assert "No segmentation" in text(app)
+    assert any("a line around the estimated tumour" in image.proto.imgs[0].alt for image in app.image)
+
+
 def picture(app) -> str:
     return next(str(image.proto.imgs[0].url) for image in app.image if "slice" in image.proto.imgs[0].alt.lower())
 

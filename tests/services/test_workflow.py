@@ -20,7 +20,7 @@ from services.records.history import find_studies
 from services.records.people import authenticate
 from services.records.rights import Actor
 from services.records.schema import migrate
-from services.records.studies import HEAT_MAP, REPORT, UPLOAD, read_file
+from services.records.studies import HEAT_MAP, OUTLINE, REPORT, UPLOAD, read_file
 from services.records.tables import PatientCreate
 from services.settings import Settings
 from services.workflow import Details, Upload, Workbench
@@ -59,7 +59,7 @@ def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
     assert analysis.heat is not None
     view = bench.save(doctor, analysis, details())
     assert view.prediction == analysis.prediction
-    assert set(view.files) == {UPLOAD, HEAT_MAP, REPORT}
+    assert set(view.files) == {UPLOAD, HEAT_MAP, OUTLINE, REPORT}
     assert read_file(bench.store, doctor, view.public_id, UPLOAD) == UPLOADED.data
     text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(report(bench, doctor, view))).pages)
     for words in ("Ελένη Żółć", "Headache", str(view.public_id)[:8], "Not a medical device"):
@@ -68,6 +68,9 @@ def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
     assert np.array_equal(again.slice.pixels, analysis.slice.pixels)
     assert again.heat is not None
     assert np.abs(again.heat.values - analysis.heat.values).max() <= 0.5 / 255 + 1e-6
+    assert again.outline is not None
+    assert analysis.outline is not None
+    assert np.array_equal(again.outline.inside, analysis.outline.inside)
     assert view.public_id in {study.public_id for study in find_studies(bench.store, doctor).studies}
 
 
