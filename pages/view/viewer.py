@@ -33,8 +33,10 @@ def draw(task: Task, image: Slice, heat: HeatMap | None, outline: Outline | None
         box = st.container(key="viewer", gap=None)
         with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
             stage = _stage(task, key)
-            shown, opacity, colours = (False, 0.0, "magma") if heat is None else _heat(stage, key)
-            around = outline is not None and _outline(stage, outline, key)
+            with st.container(key="overlays", width="content", gap="xsmall"):
+                shown = heat is not None and _heat(stage, key)
+                around = outline is not None and _outline(stage, outline, key)
+            opacity, colours = (0.0, "magma") if heat is None else _strength(key, shown=shown)
         values = at_most(heat.values, LONGEST) if heat and shown else None
         if stage == UPLOADED:
             pixels = overlay(at_most(image.pixels, LONGEST), values, opacity=opacity, colour_map=colours)
@@ -44,7 +46,6 @@ def draw(task: Task, image: Slice, heat: HeatMap | None, outline: Outline | None
             seen = dict(prepare(image.pixels, task.preparation, keep_stages=True).stages)[stage]
             pixels = overlay(at_most(seen, LONGEST), None)
         with box:
-            around = around and stage == UPLOADED
             said = _said(task, image, heat if values is not None else None, stage, around=around)
             st.image(pixels, width="stretch", output_format="PNG", alt=said)
             if values is not None and stage == UPLOADED:
@@ -52,8 +53,8 @@ def draw(task: Task, image: Slice, heat: HeatMap | None, outline: Outline | None
                     st.caption("from least to most")
                     strip = legend(colours, width=340, height=20)
                     st.image(strip, width=170, alt=f"Legend: the colours of {colours}, from 0 to 1.")
-            if around:
-                st.caption(OUTLINE_SAID)
+        if around:
+            st.caption(OUTLINE_SAID)
 
 
 def _stage(task: Task, key: str) -> str:
@@ -66,16 +67,18 @@ def _stage(task: Task, key: str) -> str:
     )  # fmt: skip
 
 
-def _heat(stage: str, key: str) -> tuple[bool, float, str]:
-    """Whether heat is shown, how strongly in 0..1, and in which colours."""
+def _heat(stage: str, key: str) -> bool:
     off = stage != UPLOADED
-    shown = st.toggle("Heat map", value=True, key=f"heat_{key}", disabled=off)
-    rest = off or not shown
-    opacity = st.slider("Opacity", 0, 100, 60, 5, format="%d%%", key=f"opacity_{key}", disabled=rest, width=160)
+    return st.toggle("Heat map", value=True, key=f"heat_{key}", disabled=off) and not off
+
+
+def _strength(key: str, *, shown: bool) -> tuple[float, str]:
+    """How strongly heat is shown in 0..1, and in which colours."""
+    opacity = st.slider("Opacity", 0, 100, 60, 5, format="%d%%", key=f"opacity_{key}", disabled=not shown, width=160)
     colours = st.selectbox(
-        "Colours", list(COLOUR_MAPS), format_func=str.capitalize, key=f"colours_{key}", disabled=rest, width=120
+        "Colours", list(COLOUR_MAPS), format_func=str.capitalize, key=f"colours_{key}", disabled=not shown, width=120
     )
-    return shown, opacity / 100, colours
+    return opacity / 100, colours
 
 
 def _outline(stage: str, outline: Outline, key: str) -> bool:

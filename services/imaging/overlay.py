@@ -72,7 +72,7 @@ def outlined(picture: ByteImage, inside: NDArray[np.bool_], colour: tuple[int, i
 
     Light on a dark rim, so that it is seen on bright and on dark ground; its width grows with the picture.
     """
-    drawn, width = picture.copy(), max(1, round(max(inside.shape) / 300))
+    drawn, width = picture.copy(), max(1, round(max(inside.shape) / 500))
     edges, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     for tint, across in (((0, 0, 0), 3 * width), (colour, width)):
         cv2.polylines(drawn, list(edges), isClosed=True, color=tint, thickness=across, lineType=cv2.LINE_AA)
