@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from services.inference.ensemble import joint_explanation, mean_logits
 from services.inference.explain import Explained
 from services.inference.live import promote
 from tests.services.inference.scored import made_up
-from tests.services.inference.versions import TASK, damage, perturbed_version
+from tests.services.inference.versions import TASK, damage, edit_card, perturbed_version
 from training.corpus import CorpusError
 from training.ensemble import joint_scores, register_ensemble
 
@@ -68,6 +70,8 @@ def repository(own_repository):
     for ref, seed in ((own_repository.live_ref(TASK.key), 0), (other, 1)):
         with (own_repository.folder(ref) / SCORES).open("wb") as file:
             made_up(seed).write(file)
+        digest = hashlib.sha256((own_repository.folder(ref) / SCORES).read_bytes()).hexdigest()
+        edit_card(own_repository, ref, files={**own_repository.card(ref).files, SCORES: digest})
     return own_repository
 
 
