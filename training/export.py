@@ -9,9 +9,9 @@ import keras
 from keras import ops
 
 from services.inference.card import CARD, SELF_TEST
+from services.inference.outline import shipped_network
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
-from training.finished import shipped_model
 from training.register import README_PAGE
 from training.run import RunError
 
@@ -31,7 +31,7 @@ def export(repository: ModelRepository, ref: ModelRef, folder: Path) -> Path:
         raise RunError(f"{ref} averages {', '.join(card.members)}; export these one by one.")
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} holds something already; name an empty folder or a new one.")
-    network = shipped_model(repository, card)
+    network = shipped_network(repository, card)
     if isinstance(network.output, dict):
         network = keras.Model(network.inputs[0], network.output["logits"])
     grey = keras.Input(network.input_shape[1:], name="slice")

@@ -29,7 +29,7 @@ from services.tasks.task import Task
 from training.calibrate import Calibration, calibrate
 from training.corpus import TEST_FOLD, CorpusError, Sample, allowed_classes, data_hash, load_images, read_corpora
 from training.ensemble import joint_scores
-from training.evaluation.estimated import choose_cut, outline_figures
+from training.evaluation.estimated import measure_outlines
 from training.evaluation.figures import part_figures
 from training.evaluation.logits import logits_of
 from training.evaluation.published import published_figures
@@ -97,14 +97,13 @@ class FinishedRun:
         )
         outline, extras = None, {}
         if (self.run / OUTLINE).exists():
-            known = (self.model, self.samples, self.task, self.cache)
-            outline = choose_cut(*known)
-            evaluation = evaluation.model_copy(update={"outlines": outline_figures(*known, outline)})
+            outline, rows = measure_outlines(self.model, self.samples, self.task, self.cache, flips=flips)
+            evaluation = evaluation.model_copy(update={"outlines": rows})
         if (self.run / GATE).exists():
             with np.load(self.run / GATE, allow_pickle=False) as arrays:
                 extras[shipped.GATE] = dict(arrays)
-            rows = json.loads((self.run / GATE_FIGURES).read_text(encoding="utf-8"))
-            evaluation = evaluation.model_copy(update={"gate": tuple(GateFigures(**row) for row in rows)})
+            gate = json.loads((self.run / GATE_FIGURES).read_text(encoding="utf-8"))
+            evaluation = evaluation.model_copy(update={"gate": tuple(GateFigures(**row) for row in gate)})
         ref = register(
             self.model,
             self.settings,
@@ -154,20 +153,20 @@ def score_again(
     samples = measured_samples(card, data)
     if card.members:
         members = [repository.verify(ModelRef(*name.split("/"))) for name in card.members]
-        models = [shipped_model(repository, member) for member in members]
+        models = [shipped_network(repository, member) for member in members]
         answers = [
             score(model, samples, task, cache, flips=member.flips)
             for model, member in zip(models, members, strict=True)
         ]
         return evaluate(task, joint_scores(members, answers), card.temperature, card.threshold)
-    model = shipped_model(repository, card)
+    model = shipped_network(repository, card)
     scores = score(model, samples, task, cache, flips=card.flips)
     evaluation = evaluate(task, scores, card.temperature, card.threshold)
     found: dict[str, object] = {}
     if not quick:
         found |= _from_pictures(model, samples, task, cache, card.temperature, flips=card.flips)
     if card.outline:
-        found["outlines"] = outline_figures(model, samples, task, cache, card.outline)
+        _, found["outlines"] = measure_outlines(model, samples, task, cache, flips=card.flips, facts=card.outline)
     if shipped.GATE in card.files and others:
         with (repository.folder(ref) / shipped.GATE).open("rb") as file:
             gate = Familiarity.read(file)
@@ -191,11 +190,6 @@ def measured_samples(card: Card, data: Sequence[Path]) -> list[Sample]:
             "this order); name the same ones with --data."
         )
     return samples
-
-
-def shipped_model(repository: ModelRepository, card: Card) -> keras.Model:
-    """The network of a version with the weights it ships."""
-    return shipped_network(repository, card, get_task(card.task).preparation.size)
 
 
 def _from_pictures(

@@ -31,6 +31,7 @@ from training.losses import OutlineLoss, PartialLabelLoss
 from training.normalised import settle, with_normalisation
 from training.run import (
     BEST,
+    GATE,
     HEAD,
     HISTORY,
     OUTLINE,
@@ -76,6 +77,8 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
             heads_fit = _take_over(learner, (trained, model), settings.network, earlier)
         run.mkdir(parents=True, exist_ok=True)
         (run / SETTINGS).write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
+        # Learnt on weights that are about to be others.
+        (run / GATE).unlink(missing_ok=True)
         draws = Draws(
             images=_resized(load_images(train, task, cache), side),
             labels=allowed_classes(train, task),
@@ -164,7 +167,7 @@ def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> Non
 
 def compile_whole(learner: keras.Model, settings: RunSettings) -> None:
     """Make everything learn that may, with the run's optimiser and losses."""
-    fresh = fresh_layers(learner, starting_weights(settings))
+    fresh = {name for name in fresh_layers(learner, starting_weights(settings)) if not name.startswith(PREFIX)}
     begin = get_network(settings.network).kept
     kept = {layer.name for layer in learner.layers if layer.name.startswith(begin)} - fresh
     for layer in learner.layers:

@@ -24,6 +24,7 @@ from services.inference.figures import GateFigures
 from services.inference.networks import get_network
 from services.tasks.task import Task
 from training.corpus import TEST_FOLD, CorpusError, Sample, load_images
+from training.evaluation.logits import over_views
 from training.evaluation.outlines import mean_over_groups
 from training.run import GATE, GATE_FIGURES
 from training.strange import strange_pictures
@@ -80,16 +81,9 @@ class Features:
         pooled = [keras.layers.GlobalAveragePooling2D(dtype="float32")(each) for each in maps]
         self.model, self.flips = keras.Model(model.inputs[0], keras.layers.Concatenate()(pooled)), flips
 
-    def __call__(self, squares: NDArray[np.uint8], batch: int = 32) -> Floats:
+    def __call__(self, squares: NDArray[np.uint8]) -> Floats:
         """(n, side, side) → float32 (n, features)."""
-        found = []
-        for start in range(0, len(squares), batch):
-            views = squares[start : start + batch, ..., None].astype(np.float32) / np.float32(255)
-            features = self.model.predict_on_batch(views)
-            if self.flips:
-                features = (features + self.model.predict_on_batch(views[:, :, ::-1])) / 2
-            found.append(np.asarray(features, np.float32))
-        return np.concatenate(found)
+        return over_views(self.model.predict_on_batch, squares, flips=self.flips, maps=False)
 
 
 def learn(brains: Floats, restyled: Floats, others: Sequence[Floats], val: Floats) -> Familiarity:
@@ -159,9 +153,13 @@ def _figures(
 
 
 def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigures, ...]:
-    """Learn the gate from train and val, write it into the run's folder, and measure it on val and test."""
+    """Learn the gate from train and val, write it into the run's folder, and measure it on val and test.
+
+    Raises RunError where the run is not calibrated: then it is not known whether flips are averaged.
+    """
+    _, flips = finished.calibrated()
     task, rng = finished.task, np.random.default_rng(SEED)
-    features = Features(finished.model, finished.settings.network, flips=finished.flips)
+    features = Features(finished.model, finished.settings.network, flips=flips)
     others = read_others(folders, task)
     parts = {part: [s for s in finished.samples if s.part == part] for part in ("train", "val")}
     chosen = np.sort(rng.permutation(len(parts["train"]))[:BRAINS])

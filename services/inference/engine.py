@@ -206,7 +206,7 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
 def _assemble(repository: ModelRepository, card: Card, task: Task) -> LoadedModel:
     load_backend()
     _let_memory_grow()
-    model = _of_members(repository, card, task) if card.members else _of_weights(repository, card, task)
+    model = _of_members(repository, card, task) if card.members else _of_weights(repository, card)
     _self_test(model, repository)
     return model
 
@@ -216,10 +216,12 @@ def _of_members(repository: ModelRepository, card: Card, task: Task) -> LoadedMo
 
     members = [load(repository, ModelRef(*name.split("/")), task) for name in card.members]
     joint = joint_explanation([(m.explanation, m.card.temperature) for m in members])
-    return LoadedModel(card, joint, members[0].familiarity, Lock())
+    # The gate of the same member whose features the joint call gives.
+    familiarity = next((member.familiarity for member in members if member.familiarity), None)
+    return LoadedModel(card, joint, familiarity, Lock())
 
 
-def _of_weights(repository: ModelRepository, card: Card, task: Task) -> LoadedModel:
+def _of_weights(repository: ModelRepository, card: Card) -> LoadedModel:
     from services.inference.explain import compile_explanation
     from services.inference.networks import get_network
     from services.inference.outline import shipped_network
@@ -229,7 +231,7 @@ def _of_weights(repository: ModelRepository, card: Card, task: Task) -> LoadedMo
         with (repository.folder(card.ref) / GATE).open("rb") as file:
             familiarity = Familiarity.read(file)
     explanation = compile_explanation(
-        shipped_network(repository, card, task.preparation.size),
+        shipped_network(repository, card),
         card.heat_layer,
         flips=card.flips,
         method=card.heat_method,

@@ -33,7 +33,7 @@ def joint_explanation(members: Sequence[tuple[Explanation, float]]) -> Explanati
 
     The map is that of the jointly likeliest class, or of the one asked for: the mean of the members' maps, each scaled
     to a highest value of 1, at the finest member's resolution. The outline is the mean of those that members have
-    learnt; the features are the first member's.
+    learnt; the features are those of the first member that gives any.
     """
     from services.inference.explain import Explained
 
@@ -48,7 +48,8 @@ def joint_explanation(members: Sequence[tuple[Explanation, float]]) -> Explanati
             heats.append(explain(square, index).heat if another else answer.heat)
         outlines = [answer.outline for answer in answers if answer.outline is not None]
         outline = _mean_map(outlines) if outlines else None
-        return Explained(logits, _mean_map([_even(heat) for heat in heats]), outline, answers[0].features)
+        features = next((answer.features for answer in answers if answer.features is not None), None)
+        return Explained(logits, _mean_map([_even(heat) for heat in heats]), outline, features)
 
     return run
 

@@ -185,7 +185,10 @@ def load_starting_weights(model: keras.Model, key: str, source: str) -> str:
 
 
 def fresh_layers(model: keras.Model, source: str) -> set[str]:
-    """Names of the convolutions of ``model`` that ``load_starting_weights`` leaves as they were built."""
+    """Names of the convolutions of ``model`` that ``load_starting_weights`` leaves as they were built.
+
+    Raises ModelNotFound where ``source`` is a file that is no longer there.
+    """
     import keras
 
     convolutions = {layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
@@ -193,6 +196,8 @@ def fresh_layers(model: keras.Model, source: str) -> set[str]:
         return convolutions
     if not source.endswith(".npz"):
         return set()
+    if not Path(source).exists():
+        raise ModelNotFound(f"The starting weights {source} are not there. Give a file, “imagenet” or “none”.")
     with np.load(source) as held:
         return convolutions - {name.split("/")[0] for name in held.files}
 

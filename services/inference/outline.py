@@ -43,12 +43,13 @@ def with_outline(model: keras.Model, network: str) -> keras.Model:
     return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": outline})
 
 
-def shipped_network(repository: ModelRepository, card: Card, size: int) -> keras.Model:
-    """The network of a version for slices of ``size``, with the weights it ships, and with its head if it has one.
+def shipped_network(repository: ModelRepository, card: Card) -> keras.Model:
+    """The network of a version with the weights it ships, and with its head for outlines if it has one.
 
     Raises ModelDamaged where they do not fit.
     """
-    network, folder = build(card.network, len(card.classes), size=size), repository.folder(card.ref)
+    folder = repository.folder(card.ref)
+    network = build(card.network, len(card.classes), size=card.preparation["size"])
     with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
         set_arrays(network, arrays)
     if OUTLINE not in card.files:

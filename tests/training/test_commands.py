@@ -64,8 +64,8 @@ def models(run: Path, others: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """A repository in which that run was registered and serves, with a head for outlines and an input gate."""
     folder, cache = tmp_path_factory.mktemp("models"), str(run / "cache")
     assert "register ships it" in invoke("outline", "--run", str(run), "--cache", cache, "--passes", "1")
-    assert "others test" in invoke("gate", "--run", str(run), "--cache", cache, "--others", str(others))
     assert "Temperature" in invoke("calibrate", "--run", str(run), "--cache", cache)
+    assert "others test" in invoke("gate", "--run", str(run), "--cache", cache, "--others", str(others))
     printed = invoke("register", "--run", str(run), "--cache", cache, "--models", str(folder), "--live")
     assert "brain_tumor_type/vgg16/1" in printed
     return folder

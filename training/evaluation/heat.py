@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from services.inference.explain import JOINED, METHODS, compile_explanations
 from services.inference.figures import Estimate
 from services.inference.findings import HeatFigures, HeatReport, Sanity
 from services.inference.networks import build
+from services.inference.outline import shipped_network
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.tasks import get_task
@@ -30,13 +30,14 @@ from training.evaluation.logits import logits_of
 from training.evaluation.outlines import (
     Map,
     SliceScores,
+    enlarged,
     figures,
     head_of,
     mean_over_groups,
     rank_correlation,
     score_slice,
 )
-from training.finished import FinishedRun, measured_samples, shipped_model
+from training.finished import FinishedRun, measured_samples
 
 LAYERS: dict[str, tuple[str, ...]] = {
     "efficientnet": ("top_activation", "block6h_add", "block5e_add", "block4c_add"),
@@ -113,7 +114,7 @@ class Scoring:
             for i, maps in zip(drawn, heats, strict=True):
                 head = head_of(images[i])
                 for own, heat in zip(scores, maps, strict=True):
-                    own.append(score_slice(_to_square(heat, images.shape[1]), outlines[i], head))
+                    own.append(score_slice(enlarged(heat, images.shape[1]), outlines[i], head))
             groups = [samples[i].group for i in drawn]
             for (method, layer), found in zip(wanted, scores, strict=True):
                 cut = cuts[corpus, method, layer] if cuts else None
@@ -161,16 +162,12 @@ class Scoring:
         return [explain(s, int(a.argmax()))[1] for s, a in zip(tqdm(squares, unit="slice"), allowed, strict=True)]
 
 
-def _to_square(heat: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    return np.clip(np.asarray(cv2.resize(heat, (side, side), interpolation=cv2.INTER_CUBIC), np.float32), 0, None)
-
-
 def score_registered(
     repository: ModelRepository, ref: ModelRef, data: Sequence[Path], cache: Path | None
 ) -> HeatReport:
     """The report of a registered version, from its shipped weights and the images it was measured on."""
     card, task = repository.verify(ref), get_task(ref.task)
-    samples, model = measured_samples(card, data), shipped_model(repository, card)
+    samples, model = measured_samples(card, data), shipped_network(repository, card)
     return Scoring(model, ref.network, samples, task, flips=card.flips, cache=cache).report(str(ref))
 
 

@@ -46,6 +46,11 @@ def head_of(square: NDArray[np.uint8]) -> Mask:
     return head.astype(bool)
 
 
+def enlarged(heat: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """A map of a layer's size at the prepared square's, at least 0, as the reading room draws it."""
+    return np.clip(np.asarray(cv2.resize(heat, (side, side), interpolation=cv2.INTER_CUBIC), np.float32), 0, None)
+
+
 def score_slice(heat: NDArray[np.float32], outline: Mask, head: Mask) -> SliceScores:
     """Score a map of at least 0 against an outline that is not empty; all (side, side). A map of zeros hits nothing."""
     head = head | outline

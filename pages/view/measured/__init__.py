@@ -49,9 +49,10 @@ class Chosen:
         return [(model, report) for model, report in found if report]
 
 
-def filled(columns: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Without the columns that a version from before their measurement has nothing in."""
-    return {name: cells for name, cells in columns.items() if any(cell != DASH for cell in cells)}
+def table(columns: dict[str, list[str]], said: str) -> None:
+    """Columns by their heads, without those in which no chosen version has anything; ``said`` describes them."""
+    shown = {name: cells for name, cells in columns.items() if any(cell != DASH for cell in cells)}
+    st.table(shown, border="horizontal", hide_index=True, alt=said)
 
 
 def each(chosen: Chosen, draw: Callable[[Task, Measured], None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.view import charts, curves
-from pages.view.measured import Chosen, Measured, each, filled
+from pages.view.measured import Chosen, Measured, each, table
 from pages.view.words import DASH, class_name, interval, percent, plain
 from services.inference.figures import predictive_values
 from services.tasks.task import Task
@@ -22,8 +22,8 @@ def _by_class(task: Task, model: Measured) -> None:
     colours = [info.colour for info in infos]
     charts.estimates(rows, colours=colours, title="F1 on the test images", key=f"by_class {model.card.ref}")
     found = [figures[info.key] for info in infos]
-    st.table(
-        filled({
+    table(
+        {
             "Class": [info.name for info in infos],
             "Precision": [interval(f.precision) for f in found],
             "Recall": [interval(f.recall) for f in found],
@@ -32,9 +32,9 @@ def _by_class(task: Task, model: Measured) -> None:
             "ROC AUC": [interval(f.roc_auc, share=False) for f in found],
             "PR AUC": [interval(f.pr_auc, share=False) for f in found],
             "Images": [f"{f.images:,}" for f in found],
-        }),
-        border="horizontal", hide_index=True, alt="Figures of each class.",
-    )  # fmt: skip
+        },
+        "Figures of each class.",
+    )
 
 
 def confusion(chosen: Chosen) -> None:
@@ -91,17 +91,17 @@ def _presence(task: Task, model: Measured) -> None:
         [(name, auc, images) for name, auc, images in measured if auc], colours=[charts.accent()] * len(measured),
         title="Area under the ROC curve, in percent", key=f"presence {model.card.ref}",
     )  # fmt: skip
-    st.table(
-        filled({
+    table(
+        {
             "Images of": [plain(part.name) for part in parts],
             "Images (tumours)": [f"{part.images:,} ({part.tumours:,})" for part in parts],
             "AUC": [interval(part.auc, share=False) for part in parts],
             "Sensitivity": [interval(part.sensitivity) for part in parts],
             "Specificity": [interval(part.specificity) for part in parts],
             "Sensitivity at 95% specificity": [interval(part.sensitivity_at_95) for part in parts],
-        }),
-        border="horizontal", hide_index=True, alt="Tumour against none by source and sequence.",
-    )  # fmt: skip
+        },
+        "Tumour against none by source and sequence.",
+    )
 
 
 def roc(chosen: Chosen) -> None:
@@ -155,7 +155,7 @@ def threshold(chosen: Chosen) -> None:
         several = f"{model.name}: " if len(chosen.models) > 1 else ""
         lines.append(curves.Line(f"{several}sensitivity", cuts["cut"], cuts["sensitivity"]))
         lines.append(curves.Line(f"{several}specificity", cuts["cut"], cuts["specificity"], charts.muted()))
-    st.table(
+    table(
         {
             "Model": [plain(row[0]) for row in rows],
             "Sensitivity": [percent(row[1]) for row in rows],
@@ -163,8 +163,8 @@ def threshold(chosen: Chosen) -> None:
             "PPV": [DASH if row[3] is None else percent(row[3]) for row in rows],
             "NPV": [DASH if row[4] is None else percent(row[4]) for row in rows],
         },
-        border="horizontal", hide_index=True, alt="What this cut and this share of tumours come to.",
-    )  # fmt: skip
+        "What this cut and this share of tumours come to.",
+    )
     st.caption(
         "PPV: of those called a tumour, the share that has one. NPV: of those called none, the share without. Both for "
         f"{100 * share:.0f} tumours among 100 patients."

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.view import curves
-from pages.view.measured import Chosen, Measured, each
+from pages.view.measured import Chosen, Measured, each, table
 from pages.view.words import DASH, class_name, interval, percent, plain
 from services.inference.figures import Estimate, Mistake
 from services.settings import get_settings
@@ -85,7 +85,7 @@ def crossval(chosen: Chosen) -> None:
         for figures in chosen.findings.crossval
         for part in (*figures.folds, figures.pooled, *figures.sources)
     ]
-    st.table(
+    table(
         {
             "Recipe": [plain(title) for title, _ in rows],
             "Tested on": [plain(part.name) for _, part in rows],
@@ -94,8 +94,8 @@ def crossval(chosen: Chosen) -> None:
             "Calibration error": [interval(part.calibration_error) for _, part in rows],
             "Images": [f"{part.images:,}" for _, part in rows],
         },
-        border="horizontal", hide_index=True, alt="Figures of each patient fold and of all folds together.",
-    )  # fmt: skip
+        "Figures of each patient fold and of all folds together.",
+    )
 
 
 def heat(chosen: Chosen) -> None:
@@ -119,7 +119,7 @@ def heat(chosen: Chosen) -> None:
         )  # fmt: skip
         chance = {(found.method, found.layer): found.correlation for found in report.sanity}
         rows = report.test
-        st.table(
+        table(
             {
                 "Slices of": [f"{plain(row.part)} ({row.images})" for row in rows],
                 "Map": [f"{row.method} at {plain(row.layer)}" for row in rows],
@@ -132,8 +132,8 @@ def heat(chosen: Chosen) -> None:
                     for row in rows
                 ],
             },
-            border="horizontal", hide_index=True, alt="Scores of the heat maps against the outlines.",
-        )  # fmt: skip
+            "Scores of the heat maps against the outlines.",
+        )
     st.caption(
         "Like random weights: rank correlation with the maps of a network that learnt nothing; near 0 the maps show "
         "what was learnt, near 1 the picture alone."
@@ -147,7 +147,7 @@ def agreement(chosen: Chosen) -> None:
         "its interval over groups is the safer guide."
     )
     pairs = chosen.pairs
-    st.table(
+    table(
         {
             "First": [plain(pair.first.split("/", 1)[1]) for pair in pairs],
             "Second": [plain(pair.second.split("/", 1)[1]) for pair in pairs],
@@ -158,8 +158,8 @@ def agreement(chosen: Chosen) -> None:
             "Same answer": [interval(pair.agreement) for pair in pairs],
             "Kappa": [f"{pair.kappa:.3f}" for pair in pairs],
         },
-        border="horizontal", hide_index=True, alt="How two models each differ on the test images.",
-    )  # fmt: skip
+        "How two models each differ on the test images.",
+    )
 
 
 def _points(difference: Estimate) -> str:
@@ -176,7 +176,7 @@ def mistakes(chosen: Chosen) -> None:
 def _mistakes(task: Task, model: Measured) -> None:
     rows = model.figures.mistakes
     st.markdown(f"The {len(rows)} wrong answers on test that the model was surest of.")
-    st.table(
+    table(
         {
             "Truly": [class_name(task.key, row.truth) for row in rows],
             "Answered": [class_name(task.key, row.answer) for row in rows],
@@ -185,8 +185,8 @@ def _mistakes(task: Task, model: Measured) -> None:
             "Plane": [row.plane or DASH for row in rows],
             "Image": [plain(row.name) for row in rows],
         },
-        border="horizontal", hide_index=True, alt="The surest mistakes of the model.",
-    )  # fmt: skip
+        "The surest mistakes of the model.",
+    )
     pictures = [(row, path) for row in rows if (path := _picture(row)) is not None]
     if not pictures:
         st.caption("The pictures stand here where CORPORA_DIR names the folder of the corpora.")
@@ -214,19 +214,19 @@ def _card(task: Task, model: Measured) -> None:
         "Answers from": f"{100 * card.threshold:.3g}% confidence on, {card.threshold_reason}",
         "Heat map": f"{card.heat_method} at {plain(card.heat_layer)}" + ", mean of slice and mirror image" * card.flips,
     }
-    st.table(
+    table(
         {
             "Fact": list(facts),
             "This version": list(facts.values()),
         },
-        border="horizontal", hide_index=True, alt="Facts of the model's card.",
-    )  # fmt: skip
+        "Facts of the model's card.",
+    )
     labels = sorted({label for counts in card.data.counts.values() for label in counts})
-    st.table(
+    table(
         {"Images of": [class_name(task.key, label) if label in task.class_keys else plain(label) for label in labels]}
         | {part: [f"{counts.get(label, 0):,}" for label in labels] for part, counts in card.data.counts.items()},
-        border="horizontal", hide_index=True, alt="Images by label and part.",
-    )  # fmt: skip
+        "Images by label and part.",
+    )
     st.markdown("\n".join(f"- {limit}" for limit in (*card.limits, card.terms, *card.data.licences)))
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.training.drawn import TASK
 from training.corpus import Sample
 from training.evaluation import estimated
-from training.evaluation.estimated import choose_cut, dice, outline_figures, outline_maps
+from training.evaluation.estimated import dice, measure_outlines, outline_maps
 
 
 def test_dice_is_twice_the_common_area_over_both():
@@ -28,10 +28,11 @@ class Echo:
         return {"outline": np.log(shares / (1 - shares))}
 
 
-def test_maps_come_in_the_slices_own_place():
+@pytest.mark.parametrize("flips", [False, True])
+def test_maps_come_in_the_slices_own_place(flips):
     images = np.zeros((1, 8, 8), np.uint8)
     images[0, 2:4, 5:7] = 255
-    assert outline_maps(Echo(), images)[0] == pytest.approx(images[0] / 255, abs=0.01)
+    assert outline_maps(Echo(), images, flips=flips)[0] == pytest.approx(images[0] / 255, abs=0.01)
 
 
 @pytest.fixture
@@ -55,9 +56,10 @@ def slices(tmp_path, monkeypatch) -> list[Sample]:
 
 
 def test_the_cut_of_the_highest_dice_is_chosen_on_val_and_scored_on_both(slices):
-    facts = choose_cut(Echo(), slices, TASK, None)
+    facts, rows = measure_outlines(Echo(), slices, TASK, None, flips=True)
     assert 0.3 <= facts.threshold <= 0.6
-    val, test = sorted(outline_figures(Echo(), slices, TASK, None, facts), key=lambda row: row.part, reverse=True)
+    assert measure_outlines(Echo(), slices, TASK, None, flips=True, facts=facts)[1] == rows
+    test, val = rows
     assert (val.part, test.part) == ("named val", "named test")
     assert (test.images, test.dice.value, test.pointing.value) == (2, pytest.approx(1.0), 1.0)
     assert test.clear is not None
