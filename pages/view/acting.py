@@ -15,7 +15,7 @@ import streamlit as st
 from services.errors import FalxError
 from services.records import people
 from services.records.demo import DemoAccount, ensure_demo_accounts
-from services.records.rights import Actor
+from services.records.rights import Actor, Origin
 from services.records.startup import check_startup
 from services.records.store import Store, open_store
 from services.settings import get_settings
@@ -75,6 +75,11 @@ def start_warm_up() -> Thread:
     return thread
 
 
+def origin() -> Origin:
+    """Where this run's request comes from, as far as the connection tells."""
+    return Origin(st.context.ip_address or "", st.context.headers.get("User-Agent", "")[:200])
+
+
 def set_person(actor: Actor) -> None:
     """Remember who acts in this run; app.py looks it up in the database at every run."""
     st.session_state[_ACTOR] = actor
@@ -90,5 +95,5 @@ def person() -> Actor:
 
 def check() -> None:
     """The first line of every fragment and dialog: they run past app.py, and notice here that a session was ended."""
-    if people.actor_for_token(store(), str(st.session_state.get("username"))) is None:
+    if people.actor_for_token(store(), str(st.session_state.get("username")), origin()) is None:
         st.rerun()

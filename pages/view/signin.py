@@ -43,7 +43,7 @@ class _People(AuthenticationModel):  # type: ignore[misc]
 
     def login(self, username: str, password: str, *unused: Any, token: Any = None, **options: Any) -> bool | None:
         if username:
-            actor = people.authenticate(acting.store(), username, password)
+            actor = people.authenticate(acting.store(), username, password, acting.origin())
             st.session_state["username"] = people.open_session(acting.store(), actor)
         elif token:
             st.session_state["username"] = token["username"]
@@ -54,7 +54,7 @@ class _People(AuthenticationModel):  # type: ignore[misc]
         return True
 
     def logout(self, callback: Any = None) -> None:
-        people.close_session(acting.store(), st.session_state["username"])
+        people.close_session(acting.store(), st.session_state["username"], acting.origin())
         _forget()
         st.session_state["logout"] = True
 
@@ -78,7 +78,7 @@ class SignIn(Authenticate):  # type: ignore[misc]
             if not cookie:
                 return None
             self._model.login("", "", token=cookie)
-        actor = people.actor_for_token(acting.store(), str(st.session_state["username"]))
+        actor = people.actor_for_token(acting.store(), str(st.session_state["username"]), acting.origin())
         if actor is None:
             _forget()
         elif _UNSENT in st.session_state and not frame.wants_to_leave():

@@ -14,7 +14,7 @@ from services.records.columns import now
 from services.records.database import key_of, reading, write
 from services.records.demo import DEMO_PASSWORDS
 from services.records.passwords import hash_password, is_password, renewed
-from services.records.rights import Action, Actor, confirm, require
+from services.records.rights import HERE, Action, Actor, Origin, confirm, require
 from services.records.store import Store
 from services.records.tables import Outcome, Role, SignInSession, User, UserCreate, UserPublic
 from services.records.text import same
@@ -60,8 +60,8 @@ def list_users(store: Store, actor: Actor) -> tuple[UserPublic, ...]:
         return tuple(UserPublic.model_validate(user) for user in users)
 
 
-def authenticate(store: Store, username: str, password: str) -> Actor:
-    """The actor behind a user name and a password.
+def authenticate(store: Store, username: str, password: str, origin: Origin = HERE) -> Actor:
+    """The actor behind a user name and a password, who asks from ``origin``.
 
     Raises SignInRefused, with the same text and after the same work for an unknown name, a deactivated account, a demo
     account outside demo mode and a wrong password; with another text where the name has to wait (see throttle.py).
@@ -87,7 +87,7 @@ def authenticate(store: Store, username: str, password: str) -> Actor:
             return None
         current.password_hash = fresh or current.password_hash
         throttle.forgive(session, name)
-        actor = _actor(current)
+        actor = _actor(current, origin)
         audit.record(session, actor, "sign-in", f"account {current.public_id}")
         return actor
 
@@ -119,7 +119,7 @@ def open_session(store: Store, actor: Actor) -> str:
     return token
 
 
-def actor_for_token(store: Store, token: str) -> Actor | None:
+def actor_for_token(store: Store, token: str, origin: Origin = HERE) -> Actor | None:
     """Who is signed in with this token; None where it is unknown, expired or signed out, or its account is closed."""
     moment = now()
     with reading(store.engine) as session:
@@ -141,10 +141,10 @@ def actor_for_token(store: Store, token: str) -> Actor | None:
             .values(last_seen=moment)
         )
         write(store.engine, lambda session: session.exec(seen))
-    return _actor(user)
+    return _actor(user, origin)
 
 
-def close_session(store: Store, token: str) -> None:
+def close_session(store: Store, token: str, origin: Origin = HERE) -> None:
     """Sign out: the token opens nothing from now on, wherever it was copied to."""
 
     def work(session: Session) -> None:
@@ -155,7 +155,7 @@ def close_session(store: Store, token: str) -> None:
             return
         found.revoked = now()
         user = session.get_one(User, found.user_id)
-        audit.record(session, _actor(user), "sign-out", f"account {user.public_id}")
+        audit.record(session, _actor(user, origin), "sign-out", f"account {user.public_id}")
 
     write(store.engine, work)
 
@@ -164,8 +164,8 @@ def _may_sign_in(store: Store, user: User) -> bool:
     return user.active and (store.demo or not user.demo)
 
 
-def _actor(user: User) -> Actor:
-    return Actor(key_of(user), user.public_id, user.username, user.full_name, user.role)
+def _actor(user: User, origin: Origin) -> Actor:
+    return Actor(key_of(user), user.public_id, user.username, user.full_name, user.role, origin)
 
 
 def _hash(token: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,17 @@ from services.records.tables import Patient, Role, Study, User
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a request comes from: the network ``address`` and the ``device`` as its browser names itself."""
+
+    address: str = ""
+    device: str = ""
+
+
+HERE = Origin()
+
+
+@dataclass(frozen=True)
 class Actor:
     """The person on whose behalf a service is called; made by people.authenticate and people.actor_for_token only."""
 
@@ -28,6 +39,7 @@ class Actor:
     username: str
     full_name: str
     role: Role
+    origin: Origin = field(default=HERE, compare=False)
 
 
 class Action(StrEnum):
