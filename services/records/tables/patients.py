@@ -51,7 +51,10 @@ class PatientCreate(Checked, PatientBase):
 
 
 class Patient(PatientBase, table=True):
-    """A patient; ``identifier_key`` and ``search_key`` are folded copies for finding (see text.py)."""
+    """A patient; ``identifier_key`` and ``search_key`` are folded copies for finding (see text.py).
+
+    ``account_id`` is the account with which they see their own released results, None where they have none.
+    """
 
     __tablename__ = "patient"
     __table_args__ = (TABLE_OPTIONS,)
@@ -62,6 +65,7 @@ class Patient(PatientBase, table=True):
     identifier_key: str | None = Field(default=None, max_length=192, unique=True)
     search_key: str = Field(max_length=SEARCH_LENGTH)
     created_by_id: int = Field(foreign_key="user.id", index=True)
+    account_id: int | None = Field(default=None, foreign_key="user.id", unique=True)
     created: datetime = Field(default_factory=now, sa_type=UtcTime())
 
     @classmethod
