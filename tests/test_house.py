@@ -15,7 +15,7 @@ import pytest
 
 from services.errors import SettingsError
 from services.settings import LARGEST_UPLOAD_MB, Settings, get_settings
-from tools import environment, figures, reference
+from tools import environment, experiments, figures, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = sorted(ROOT.glob("requirements*.txt"))
@@ -116,6 +116,7 @@ def test_the_settings_page_is_current():
 def test_the_figures_are_those_of_the_cards():
     assert figures.README.read_text(encoding="utf-8") == figures.readme(), "run make docs"
     assert figures.MODELS_PAGE.read_text(encoding="utf-8") == figures.models_page(), "run make docs"
+    assert experiments.PAGE.read_text(encoding="utf-8") == experiments.page(), "run make docs"
 
 
 def test_the_commands_page_is_current():

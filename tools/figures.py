@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from services.inference.card import Card
-from services.inference.figures import Estimate
+from services.inference.figures import Estimate, Evaluation
+from services.inference.findings import Findings, HeatFigures
 from services.inference.repository import ModelRepository
 from services.settings import ROOT
 from services.tasks import get_task
 
 README, MODELS_PAGE = ROOT / "README.md", ROOT / "docs" / "models.md"
-BLOCK = re.compile(r"(<!-- figures:start -->\n).*?(<!-- figures:end -->)", re.DOTALL)
 
 
 def live_cards() -> list[Card]:
@@ -24,18 +24,25 @@ def live_cards() -> list[Card]:
     ]
 
 
+def filled(page: str, block: str, lines: list[str]) -> str:
+    """The text of ``page`` with ``lines`` between its marks ``<!-- block:start -->`` and ``<!-- block:end -->``."""
+    marks = re.compile(rf"(<!-- {block}:start -->\n).*?(<!-- {block}:end -->)", re.DOTALL)
+    return marks.sub(lambda match: match[1] + "\n".join(lines) + "\n" + match[2], page)
+
+
 def readme() -> str:
     """README.md with its block of figures written again."""
-    return BLOCK.sub(
-        lambda match: match[1] + "\n".join(_summary()) + "\n" + match[2], README.read_text(encoding="utf-8")
-    )
+    return filled(README.read_text(encoding="utf-8"), "figures", _summary())
 
 
 def models_page() -> str:
     """docs/models.md: every live version's figures in full."""
-    lines = ["# The shipped models", "", "Written by `make docs` from the cards in `saved_models/`.", ""]
+    repository = ModelRepository(ROOT / "saved_models")
+    lines = ["# The shipped models", "", "Written by `make docs` from the files in `saved_models/`.", ""]
     for card in live_cards():
-        lines += _full(card)
+        lines += _full(card) + _extras(repository.evaluation(card.ref))
+    for task in sorted(repository.live()):
+        lines += _findings(repository.findings(task))
     return "\n".join(lines)
 
 
@@ -85,6 +92,87 @@ def _full(card: Card) -> list[str]:
         lines.append(f"| {seen.name} | {seen.images} ({seen.tumours}) | {figures} |")
     lines += ["", f"Below a confidence of {card.threshold} the answer is “uncertain”: {card.threshold_reason}.", ""]
     return lines
+
+
+def _extras(found: Evaluation) -> list[str]:
+    """Estimated outlines and the input gate, where the version has them."""
+    lines = []
+    if found.outlines:
+        lines += table(
+            ("estimated outlines on", "slices", "Dice", "overlaps at all", "likeliest point inside", "clear of none"),
+            [
+                (row.part, row.images, words(row.dice), words(row.found), words(row.pointing), words(row.clear))
+                for row in found.outlines
+            ],
+        )
+    if found.gate:
+        lines += table(
+            ("input gate on", "pictures", "should be refused", "refused", "by the features"),
+            [
+                (row.part, row.images, "no" if row.belongs else "yes", words(row.refused), words(row.learnt))
+                for row in found.gate
+            ],
+        )
+    return lines
+
+
+def _findings(found: Findings) -> list[str]:
+    """What belongs to several versions of a task: heat maps, comparisons, the published split, cross-validation."""
+    lines = []
+    for report in found.heat:
+        lines += [f"## Where the heat of {report.model} lies", ""]
+        lines += ["Val, every method and layer:", "", *_heat(report.val)]
+        lines += [f"Test, with {report.chosen_method} at {report.chosen_layer}, which val chose:", ""]
+        lines += _heat(report.test)
+    if found.pairs:
+        lines += ["## Models side by side", ""]
+        lines += table(
+            ("first", "second", "images", "only first right", "only second right", "p (McNemar)", "difference"),
+            [
+                (pair.first, pair.second, pair.images, pair.only_first, pair.only_second, f"{pair.p_value:.3g}",
+                 words(pair.difference))
+                for pair in found.pairs
+            ],
+        )  # fmt: skip
+    if found.published:
+        lines += ["## The published split, whose test images are no new patients", ""]
+        lines += table(
+            ("network", "part of its test images", "images", "macro-F1", "accuracy"),
+            [
+                (one.network_title, name, part.images, words(part.macro_f1), words(part.accuracy))
+                for one in found.published
+                for name, part in (("all", one.every), ("same slice in training", one.seen), ("the rest", one.others))
+            ],
+        )
+    if found.crossval:
+        lines += ["## Cross-validation by patient", ""]
+        lines += table(
+            ("recipe", "tested on", "images", "macro-F1", "accuracy", "calibration error"),
+            [
+                (f"{one.network_title}, {one.passes} passes a fold", part.name, part.images, words(part.macro_f1),
+                 words(part.accuracy), words(part.calibration_error))
+                for one in found.crossval
+                for part in (*one.folds, one.pooled, *one.sources)
+            ],
+        )  # fmt: skip
+    return lines
+
+
+def _heat(rows: tuple[HeatFigures, ...]) -> list[str]:
+    return table(
+        ("part", "method and layer", "slices", "pointing", "within 8 px", "base rate", "inside", "off head", "IoU"),
+        [
+            (row.part, f"{row.method}, {row.layer}", row.images, *map(words, (row.pointing, row.near, row.base_rate)),
+             *map(words, (row.inside, row.outside_head, row.iou)))
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[str]:
+    """A Markdown table and an empty line."""
+    lines = [heads, ("---",) * len(heads), *rows]
+    return [*(f"| {' | '.join(map(str, line))} |" for line in lines), ""]
 
 
 def words(estimate: Estimate | None) -> str:

@@ -15,7 +15,7 @@ import typer
 from pydantic import SecretStr
 
 from services.settings import ROOT, Settings
-from tools import figures
+from tools import experiments, figures
 
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
@@ -132,6 +132,7 @@ def main() -> None:
         COMMANDS_PAGE: commands_page(),
         figures.README: figures.readme(),
         figures.MODELS_PAGE: figures.models_page(),
+        experiments.PAGE: experiments.page(),
     }
     for path, text in written.items():
         path.write_text(text, encoding="utf-8")

@@ -15,9 +15,9 @@ from services.inference.scores import joined
 from services.tasks import get_task
 from training.corpus import FOLDS
 from training.evaluation.report import Known
-from training.finished import CALIBRATION, FinishedRun, score
+from training.finished import FinishedRun, score
 from training.fit import fit
-from training.run import HEAD, RunSettings, read_settings
+from training.run import CALIBRATION, HEAD, RunSettings, read_settings
 
 
 def crossval(recipe: RunSettings, home: Path, cache: Path | None, folds: Sequence[str] = FOLDS) -> CrossvalFigures:

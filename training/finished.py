@@ -38,9 +38,9 @@ from training.evaluation.robustness import robustness
 from training.evaluation.shortcuts import probe
 from training.gate import Features, gate_figures, read_others
 from training.register import in_half_precision, register
-from training.run import BEST, GATE, GATE_FIGURES, OUTLINE, RunError, read_settings, samples_of
+from training.run import BEST, CALIBRATION, GATE, GATE_FIGURES, OUTLINE, RunError, read_settings, samples_of
 
-CALIBRATION, FIGURES = "calibration.json", "val.json"
+FIGURES = "val.json"
 TOLERANCE = 0.002
 WITH_PICTURES = ("robustness", "shortcuts", "outlines", "gate")
 

@@ -15,7 +15,7 @@ from training.corpus import TEST_FOLD, CorpusError, Sample, read_corpora
 
 BEST, HEAD, SETTINGS, HISTORY = "best.weights.h5", "head.weights.h5", "run.json", "history.csv"
 TRAINED, OUTLINE, GATE = "trained.weights.h5", "outline.npz", "gate.npz"
-GATE_FIGURES = "gate.json"
+GATE_FIGURES, CALIBRATION = "gate.json", "calibration.json"
 STRIDE = 32
 
 

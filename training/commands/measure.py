@@ -159,3 +159,15 @@ def heat(
         kept = repository.findings(task)
         repository.keep(task, kept.model_copy(update={"heat": replaced(kept.heat, report)}))
     show(report)
+
+
+@app.command()
+def note(runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of runs, in any state.")]) -> None:
+    """Write what runs were told and how far they came into the lab book, docs/experiments.json."""
+    from training.labbook import note as write
+
+    for run in runs:
+        entry = write(run)
+        typer.echo(
+            f"{entry.run}: {entry.done} of {entry.passes} passes, lowest {entry.measure or 'loss'} {entry.lowest}."
+        )
