@@ -123,6 +123,12 @@ def test_the_commands_page_is_current():
     assert reference.COMMANDS_PAGE.read_text(encoding="utf-8") == reference.commands_page(), "run make docs"
 
 
+def test_the_rights_page_is_current():
+    page = reference.RIGHTS_PAGE.read_text(encoding="utf-8")
+    assert page == reference.rights_page(), "run make docs"
+    assert "| `study.save` | – | own | – | – |" in page
+
+
 def test_every_runnable_module_is_on_the_commands_page():
     """What is run with python -m and reads a command line is a command that somebody may look for."""
     runnable = set()

@@ -14,11 +14,15 @@ from typing import Any
 import typer
 from pydantic import SecretStr
 
+from services.records.rights import Action, Scope, scope
+from services.records.tables import Role
 from services.settings import ROOT, Settings
 from tools import experiments, figures
+from tools.figures import table
 
 SETTINGS_PAGE = ROOT / "docs" / "settings.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+RIGHTS_PAGE = ROOT / "docs" / "rights.md"
 # ``python -m`` name → where its typer application is.
 COMMANDS = {
     "services.records": ("services.records.__main__", "commands"),
@@ -89,6 +93,31 @@ def commands_page() -> str:
     return "\n".join(lines)
 
 
+def rights_page() -> str:
+    """docs/rights.md as Markdown: what each role may do, and to what."""
+    return "\n".join(
+        [
+            "# Rights",
+            "",
+            "Written by `make docs` from the one table in `services/records/rights.py`. What it does not name is",
+            "forbidden.",
+            "",
+            *table(
+                ("Action", *(role.value for role in Role)),
+                [(f"`{action}`", *(_scope(role, action) for role in Role)) for action in Action],
+            ),
+            "What is outside a role's scope is answered as if it did not exist. Every service function takes the",
+            "acting person and asks this table; lists are filtered in SQL made from the same rule.",
+            "",
+        ]
+    )
+
+
+def _scope(role: Role, action: Action) -> str:
+    found = scope(role, action)
+    return "–" if found is Scope.NONE else found.value
+
+
 def make_targets() -> dict[str, str]:
     """Targets of the Makefile that ``make help`` shows, with their line."""
     text = subprocess.run(["make", "-s", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
@@ -130,6 +159,7 @@ def main() -> None:
     written = {
         SETTINGS_PAGE: settings_page(),
         COMMANDS_PAGE: commands_page(),
+        RIGHTS_PAGE: rights_page(),
         figures.README: figures.readme(),
         figures.MODELS_PAGE: figures.models_page(),
         experiments.PAGE: experiments.page(),
