@@ -29,7 +29,7 @@ def _run(entry: Entry) -> tuple[object, ...]:
     passes = f"{entry.done} of {entry.passes}" if entry.done else "mean of weights"
     return (
         entry.run, entry.network, ", ".join(entry.started_from), passes, f"{entry.rate:g}", f"{entry.mixup:g}",
-        entry.pixels or "full", entry.teacher, lowest, entry.measure.removeprefix("val_"),
+        entry.pixels or "full", ", ".join(entry.teachers), lowest, entry.measure.removeprefix("val_"),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from services.inference.networks import build, fresh_layers, get_network, load_file, load_starting_weights, set_arrays
 from services.inference.outline import PREFIX, with_outline
 from services.tasks import get_task
+from services.tasks.task import Task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
 from training.corpus import (
     allowed_classes,
@@ -26,7 +27,7 @@ from training.corpus import (
     sampling_weights,
 )
 from training.curves import draw_curves
-from training.learner import TEACHER, with_teacher
+from training.learner import TEACHER, with_teachers
 from training.losses import OutlineLoss, PartialLabelLoss
 from training.normalised import settle, with_normalisation
 from training.run import (
@@ -68,8 +69,9 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
             _start(model, settings)
         trained = with_normalisation(model, fresh_layers(model, starting_weights(settings)))
         learner = with_outline(trained, settings.network)
-        if settings.teacher:
-            learner = with_teacher(learner, _teacher(settings, side), settings.teaching)
+        if settings.teachers:
+            teachers = [_teacher(Path(teacher), task, side) for teacher in settings.teachers]
+            learner = with_teachers(learner, teachers, settings.teaching)
         earlier, heads_fit = Path(settings.weights), False
         if goes_on:
             load_file(learner, settings.network, run / HEAD)
@@ -133,19 +135,19 @@ def _resized(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in images])
 
 
-def _teacher(settings: RunSettings, side: int) -> keras.Model:
-    run = Path(settings.teacher)
+def _teacher(run: Path, task: Task, side: int) -> keras.Model:
     network = read_settings(run).network
-    teacher = build(network, len(get_task(settings.task).classes), size=side)
+    teacher = build(network, len(task.classes), size=side)
     load_file(teacher, network, run / BEST)
     return teacher
 
 
 def _compile(learner: keras.Model, optimizer: keras.optimizers.Optimizer, settings: RunSettings) -> None:
+    own = 1 - settings.teaching if settings.teachers else 1.0
     learner.compile(
         optimizer,
         {"logits": PartialLabelLoss(settings.smoothing), "outline": OutlineLoss()},
-        loss_weights={"logits": 1 - settings.teaching if settings.teacher else 1.0, "outline": settings.outline_weight},
+        loss_weights={"logits": own, "outline": settings.outline_weight},
     )
 
 
@@ -173,7 +175,7 @@ def compile_whole(learner: keras.Model, settings: RunSettings) -> None:
     for layer in learner.layers:
         # Moments that move with every batch are for fresh weights; a pass costs nearly twice as much with them.
         stands = isinstance(layer, keras.layers.BatchNormalization) and not fresh
-        layer.trainable = layer.name not in {TEACHER, *kept} and not stands
+        layer.trainable = not (layer.name in kept or layer.name.startswith(TEACHER) or stands)
     total, warm_up = settings.passes * settings.steps, int(settings.warm_up * settings.steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, total - warm_up, warmup_target=settings.rate, warmup_steps=warm_up

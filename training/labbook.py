@@ -30,7 +30,7 @@ class Entry(BaseModel):
     rate: float
     mixup: float
     pixels: int
-    teacher: str
+    teachers: tuple[str, ...]
     seed: int
     measure: str
     lowest: float | None
@@ -69,7 +69,7 @@ def entry_of(run: Path) -> Entry:
         rate=settings.rate,
         mixup=settings.mixup,
         pixels=settings.pixels,
-        teacher=Path(settings.teacher).name,
+        teachers=tuple(Path(name).name for name in settings.teachers),
         seed=settings.seed,
         measure=measure,
         lowest=None if lowest is None else round(lowest, 4),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ TEACHER = "teacher"
 
 @keras.saving.register_keras_serializable("falx")
 class Taught(keras.layers.Layer):
-    """Gives the student's logits on and adds ``weight`` times their cross-entropy against the teacher's answer.
+    """Gives the student's logits on and adds ``weight`` times their cross-entropy against the teachers' mean answer.
 
     Both see the same changed and blended pictures: Beyer et al., "Knowledge distillation: A good teacher is patient
     and consistent" (CVPR 2022).
@@ -22,9 +23,10 @@ class Taught(keras.layers.Layer):
         super().__init__(dtype="float32", **others)
         self.weight = weight
 
-    def call(self, student: Any, teacher: Any) -> Any:
-        """Both (batch, classes)."""
-        said = ops.stop_gradient(ops.softmax(ops.cast(teacher, "float32")))
+    def call(self, student: Any, teachers: Any) -> Any:
+        """The student's logits (batch, classes), and a list of the teachers' of the same shape."""
+        answers = ops.stack([ops.softmax(ops.cast(teacher, "float32")) for teacher in teachers])
+        said = ops.stop_gradient(ops.mean(answers, axis=0))
         self.add_loss(-self.weight * ops.mean(ops.sum(said * ops.log_softmax(student), axis=-1)))
         return student
 
@@ -33,10 +35,12 @@ class Taught(keras.layers.Layer):
         return {**super().get_config(), "weight": self.weight}
 
 
-def with_teacher(learner: keras.Model, teacher: keras.Model, weight: float) -> keras.Model:
-    """``learner`` with ``weight`` of its lesson taken from ``teacher``, which learns nothing."""
-    teacher.trainable = False
-    said = keras.Model(teacher.inputs, teacher.outputs[0], name=TEACHER)(learner.inputs[0])
+def with_teachers(learner: keras.Model, teachers: Sequence[keras.Model], weight: float) -> keras.Model:
+    """``learner`` with ``weight`` of its lesson taken from ``teachers``, which learn nothing."""
+    said = []
+    for index, teacher in enumerate(teachers):
+        teacher.trainable = False
+        said.append(keras.Model(teacher.inputs, teacher.outputs[0], name=f"{TEACHER}_{index}")(learner.inputs[0]))
     outputs = dict(learner.output)
     outputs["logits"] = Taught(weight, name="taught")(outputs["logits"], said)
     return keras.Model(learner.inputs[0], outputs)

@@ -35,9 +35,9 @@ class RunSettings:
     ``mixup`` is the alpha by which pictures are blended, 0 for not at all; ``ema`` is the momentum of the averaged
     weights that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass. ``averaged``
     names the runs whose weights were averaged; ``test_fold`` is the fold that nothing is learnt from or chosen by.
-    ``teacher`` is the folder of a finished run whose answers to the same changed pictures take ``teaching`` of the
-    lesson's weight. ``pixels`` is the side of the slices it learns from, 0 for the task's own: most of a run costs half
-    at 160, and a shorter one goes on from it at full size (Touvron et al., "Fixing the train-test resolution
+    ``teachers`` are the folders of finished runs whose mean answer to the same changed pictures takes ``teaching`` of
+    the lesson's weight. ``pixels`` is the side of the slices it learns from, 0 for the task's own: most of a run costs
+    half at 160, and a shorter one goes on from it at full size (Touvron et al., "Fixing the train-test resolution
     discrepancy", NeurIPS 2019).
     """
 
@@ -66,7 +66,7 @@ class RunSettings:
     keep_last: bool = False
     averaged: tuple[str, ...] = ()
     test_fold: str = TEST_FOLD
-    teacher: str = ""
+    teachers: tuple[str, ...] = ()
     teaching: float = 0.7
     pixels: int = 0
 
@@ -130,8 +130,8 @@ def check_start(settings: RunSettings) -> None:
             )
     if settings.pixels % STRIDE:
         raise RunError(f"{settings.pixels} pixels do not halve five times; give --pixels a multiple of {STRIDE}.")
-    if settings.teacher:
-        check_finished(Path(settings.teacher))
+    for teacher in settings.teachers:
+        check_finished(Path(teacher))
     if settings.weights not in ("imagenet", "none") and not weights.exists():
         raise ModelNotFound(f"The starting weights {weights} are not there. Give a file, “imagenet” or “none”.")
     parts = {sample.part for sample in samples_of(settings)}
@@ -174,10 +174,10 @@ def starting_weights(settings: RunSettings) -> str:
 def recipe_of(run: Path) -> RunSettings:
     """The settings of a finished run as any fold can use them: from the starting weights, in one go.
 
-    A teacher has seen the other folds' test images, so it goes. Raises RunError where the run is a mean of runs, which
+    Teachers have seen the other folds' test images, so they go. Raises RunError where the run is a mean of runs, which
     have seen them too.
     """
     settings = read_settings(run)
     if settings.averaged:
         raise RunError(f"{run} is a mean of runs, which no fold can repeat; name one of those with --like.")
-    return replace(settings, weights=starting_weights(settings), teacher="")
+    return replace(settings, weights=starting_weights(settings), teachers=())

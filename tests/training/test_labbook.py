@@ -15,7 +15,7 @@ from training.run import HISTORY, SETTINGS, RunError, RunSettings
 def run(tmp_path):
     folder = tmp_path / "resnet7"
     folder.mkdir()
-    settings = RunSettings("brain_tumor_type", "resnet50", ("data",), "runs/resnet6", passes=4, teacher="runs/best")
+    settings = RunSettings("brain_tumor_type", "resnet50", ("data",), "runs/resnet6", passes=4, teachers=("runs/best",))
     (folder / SETTINGS).write_text(json.dumps(asdict(settings)), encoding="utf-8")
     return folder
 
@@ -24,7 +24,7 @@ def test_the_lowest_pass_is_found_by_the_newest_measure(run, tmp_path):
     (run / HISTORY).write_text("epoch,val_loss,val_calibrated\n0,0.1,0.4\n1,0.2,0.31234\n2,0.3,0.5\n", encoding="utf-8")
     entry = note(run, tmp_path / "book.json")
     assert (entry.lowest, entry.best, entry.done, entry.passes) == (0.3123, 2, 3, 4)
-    assert (entry.measure, entry.started_from, entry.teacher) == ("val_calibrated", ("resnet6",), "best")
+    assert (entry.measure, entry.started_from, entry.teachers) == ("val_calibrated", ("resnet6",), ("best",))
 
 
 def test_noting_again_replaces_and_keeps_the_order(run, tmp_path):

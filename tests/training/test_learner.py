@@ -13,15 +13,16 @@ from services.inference.networks import build
 from services.inference.outline import with_outline
 from tests.training.drawn import TASK, write_settings
 from training.fit import compile_whole, fit
-from training.learner import TEACHER, Taught, with_teacher
+from training.learner import TEACHER, Taught, with_teachers
 from training.run import BEST, RunError, RunSettings, check_start
 
 
 def test_the_lesson_is_the_cross_entropy_against_the_teacher():
     student = np.log(np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]], np.float32)) + 3
-    teacher = np.log(np.array([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]], np.float32)) - 5
+    teacher = np.log(np.array([[0.8, 0.1, 0.1], [0.3, 0.3, 0.4]], np.float32)) - 5
+    second = np.log(np.array([[0.4, 0.5, 0.1], [0.1, 0.1, 0.8]], np.float32))
     layer = Taught(0.5)
-    given_on = np.asarray(layer(student, teacher))
+    given_on = np.asarray(layer(student, [teacher, second]))
     assert np.array_equal(given_on, student)
     told = -(0.6 * np.log(0.7) + 0.3 * np.log(0.2) + 0.1 * np.log(0.1))
     told -= 0.2 * np.log(0.1) + 0.2 * np.log(0.1) + 0.6 * np.log(0.8)
@@ -32,10 +33,10 @@ def test_a_teacher_learns_nothing_and_answers_as_it_did(tmp_path):
     keras.utils.set_random_seed(2)
     teacher, student = build("vgg16", 4, size=64), build("vgg16", 4, size=64)
     before = [np.array(w) for w in teacher.get_weights()]
-    learner = with_teacher(with_outline(student, "vgg16"), teacher, 0.7)
-    settings = RunSettings(TASK.key, "vgg16", (), "none", teacher="somewhere")
+    learner = with_teachers(with_outline(student, "vgg16"), [teacher], 0.7)
+    settings = RunSettings(TASK.key, "vgg16", (), "none", teachers=("somewhere",))
     compile_whole(learner, settings)
-    assert not learner.get_layer(TEACHER).trainable_variables
+    assert not learner.get_layer(f"{TEACHER}_0").trainable_variables
     pictures = np.random.default_rng(0).random((4, 64, 64, 1)).astype(np.float32)
     learnt = {"logits": np.eye(4, dtype=np.float32), "outline": np.full((4, 16, 16, 1), -1.0, np.float32)}
     learner.train_on_batch(pictures, learnt)
@@ -47,13 +48,13 @@ def test_a_run_that_is_taught_ships_the_student_alone(corpus: Path, tmp_path: Pa
     alone = RunSettings(TASK.key, "vgg16", folders, "none", passes=1, draws=8, batch=8, val_share=1.0)
     write_settings(tmp_path / "teacher", replace(alone, network="efficientnet"))
     build("efficientnet", 4).save_weights(tmp_path / "teacher" / BEST)
-    taught = replace(alone, teacher=str(tmp_path / "teacher"), pixels=96)
+    taught = replace(alone, teachers=(str(tmp_path / "teacher"),), pixels=96)
     best = fit(taught, tmp_path / "student", cache=tmp_path / "cache")
     build("vgg16", 4).load_weights(best)
 
 
 def test_a_teacher_that_is_no_finished_run_is_a_sentence(corpus: Path, tmp_path: Path):
-    settings = RunSettings(TASK.key, "vgg16", (str(corpus / "named"),), "none", teacher=str(tmp_path / "nobody"))
+    settings = RunSettings(TASK.key, "vgg16", (str(corpus / "named"),), "none", teachers=(str(tmp_path / "nobody"),))
     with pytest.raises(RunError, match=r"nobody.*train first"):
         check_start(settings)
 

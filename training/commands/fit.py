@@ -35,9 +35,12 @@ def train(
         float, typer.Option(help="Strength of the changes of style and place; less in a last run.", min=0, max=1)
     ] = 1.0,
     mixup: Annotated[float, typer.Option(help="Alpha of mixup's shares; 0 blends no pictures.", min=0)] = 0.0,
-    teacher: Annotated[
-        str, typer.Option(help="Folder of a finished run that teaches this one by its answers; none unless given.")
-    ] = "",
+    teachers: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--teacher", help="Folder of a finished run that teaches this one by its answers; repeat for each."
+        ),
+    ] = None,
     pixels: Annotated[
         int, typer.Option(help="Side of the slices it learns from; fewer cost less, 0 takes the task's own.", min=0)
     ] = 0,
@@ -65,7 +68,7 @@ def train(
         keep_last=keep_last,
         augmentation=augmentation,
         mixup=mixup,
-        teacher=teacher,
+        teachers=tuple(str(folder) for folder in teachers or ()),
         pixels=pixels,
         seed=seed,
         mixed_precision=mixed_precision,
