@@ -95,9 +95,8 @@ def time_text(at: datetime) -> str:
 
 
 def hash_of(event: Any) -> str:
-    """The hash that ``event`` (a row of audit_event) ought to have; empty where its form is unknown."""
-    form = FORMS.get(event.form)
-    return hashlib.sha256(form(event).encode("ascii")).hexdigest() if form else ""
+    """The hash that ``event`` (a row of audit_event) ought to have; KeyError where its form is unknown."""
+    return hashlib.sha256(FORMS[event.form](event).encode("ascii")).hexdigest()
 
 
 def verify(store: Store, actor: Actor | None = None, expected: Head | None = None) -> Verification:
@@ -143,7 +142,7 @@ class _Walk:
             self._recent.clear()
         elif row.previous != self.hash:
             self._broken_link(row)
-        if hash_of(row) != row.hash:
+        if row.form not in FORMS or hash_of(row) != row.hash:
             self.fault(f"Event {row.id} was altered; it now reads: {_read_out(row)}.")
         self.number, self.hash = row.id, row.hash
         self._recent.append(row.hash)
@@ -155,7 +154,8 @@ class _Walk:
         if row.previous in before:
             first = row.id - before[::-1].index(row.previous)
             self.fault(
-                f"{_events(first, row.id - 1, was=True)} inserted: event {row.id} was written after {first - 1}."
+                f"{_events(first, row.id - 1, was=True)} inserted or moved there: event {row.id} was written right "
+                f"after {first - 1}."
             )
         else:
             self.fault(
