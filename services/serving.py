@@ -10,7 +10,7 @@ from services.inference import live
 from services.inference.prediction import ModelRef
 from services.inference.repository import Change, ModelRepository, Serving
 from services.records import audit
-from services.records.database import reading, write
+from services.records.database import reading
 from services.records.rights import Action, Actor, confirm, require
 from services.records.store import Store
 from services.records.tables import Outcome
@@ -50,4 +50,4 @@ def _noted(store: Store, actor: Actor, action: Action, what: str, work: Callable
         outcome = Outcome.REFUSED
         raise
     finally:
-        write(store.engine, lambda session: audit.record(session, actor, action, what, outcome))
+        audit.note(store.engine, actor, action, what, outcome)

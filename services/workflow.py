@@ -5,6 +5,7 @@ bytes ─ decode ─ Slice ─ gate ─ prepare ─ Prepared ─ predict and exp
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from services.errors import DamagedFile
+from services.errors import DamagedFile, FalxError
 from services.imaging.decode import decode
 from services.imaging.gate import GateDecision, check
 from services.imaging.limits import DEFAULT_LIMITS, Limits
@@ -23,6 +24,7 @@ from services.imaging.slice import FloatImage, Slice
 from services.inference.engine import Engine
 from services.inference.prediction import Answer, HeatMap, Outline, Prediction
 from services.inference.repository import ModelRepository
+from services.records import audit
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
 from services.records.studies import (
@@ -36,7 +38,7 @@ from services.records.studies import (
     read_file,
     save_study,
 )
-from services.records.tables import PatientCreate, StudyCreate
+from services.records.tables import Outcome, PatientCreate, StudyCreate
 from services.reports import content
 from services.reports.evidence import evidence_of
 from services.reports.report import build_report
@@ -182,17 +184,31 @@ class Workbench:
         frame: int | None = None,
         overrule_reason: str = "",
     ) -> Analysis:
-        """Look at an upload on behalf of someone who may save studies. Raises FalxError with a sentence."""
+        """Look at an upload on behalf of someone who may save studies, and note in the trail that they asked.
+
+        The trail names the upload by the beginning of its SHA-256. Raises FalxError with a sentence.
+        """
         require(actor, Action.STUDY_SAVE)
-        return look(
-            self.engine,
-            upload,
-            task_key=task_key,
-            network=network,
-            frame=frame,
-            overrule_reason=overrule_reason,
-            limits=self.limits,
-        )
+        what = _named(upload)
+        try:
+            analysis = look(
+                self.engine,
+                upload,
+                task_key=task_key,
+                network=network,
+                frame=frame,
+                overrule_reason=overrule_reason,
+                limits=self.limits,
+            )
+        except FalxError:
+            audit.note(self.store.engine, actor, audit.PREDICTION, what, Outcome.FAILED)
+            raise
+        answer = analysis.prediction
+        if analysis.overrule_reason:
+            audit.note(self.store.engine, actor, audit.OVERRULE, what)
+        outcome = Outcome.REFUSED if answer is None else Outcome.DONE
+        audit.note(self.store.engine, actor, audit.PREDICTION, f"{what} {answer.model}" if answer else what, outcome)
+        return analysis
 
     def save(self, actor: Actor, analysis: Analysis, details: Details) -> StudyView:
         """Render the report and store the whole study, all of it or nothing. Raises FalxError with a sentence."""
@@ -210,7 +226,9 @@ class Workbench:
     def report(self, actor: Actor, analysis: Analysis, details: Details) -> bytes:
         """The PDF of an analysis that is not stored. Raises FalxError with a sentence."""
         require(actor, Action.STUDY_SAVE)
-        return build_report(self._report_content(actor, analysis, _new_study(analysis, details)))
+        report = build_report(self._report_content(actor, analysis, _new_study(analysis, details)))
+        audit.note(self.store.engine, actor, audit.REPORT, _named(analysis.upload))
+        return report
 
     def reopen(self, actor: Actor, public_id: uuid.UUID | str) -> Reopened:
         """A stored study with its picture, for someone who may see it. Raises FalxError with a sentence."""
@@ -253,6 +271,11 @@ class Workbench:
             evidence=evidence_of(self.engine.repository.card(prediction.model)) if prediction else None,
             demo=self.demo,
         )
+
+
+def _named(upload: Upload) -> str:
+    """An upload as the trail names it; the stored file's hash begins alike."""
+    return f"upload {hashlib.sha256(upload.data).hexdigest()[:16]}"
 
 
 def _new_study(analysis: Analysis, details: Details) -> NewStudy:

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from services.errors import FalxError
+from services.records.chain import Head, verify
 from services.records.demo import close_demo_accounts
 from services.records.people import create_admin
 from services.records.schema import migrate as migrate_database
@@ -76,6 +77,24 @@ def sweep() -> None:
     """Delete files that no row names, left behind by interrupted writes."""
     with _migrated_store() as store:
         typer.echo(f"{sweep_store(store)} files deleted.")
+
+
+@commands.command("verify-audit")
+def verify_audit(
+    expect: Annotated[str, typer.Option(help="The head that an earlier run printed, COUNT:HASH.", metavar="HEAD")] = "",
+) -> None:
+    """Find altered, removed or inserted events in the trail; the exit code is 1 where there are any."""
+    expected = Head.parse(expect) if expect else None
+    with _migrated_store() as store:
+        verification = verify(store, expected=expected)
+    for fault in verification.faults:
+        typer.echo(fault)
+    if verification.found > len(verification.faults):
+        typer.echo(f"And {verification.found - len(verification.faults)} more.")
+    typer.echo(f"{verification.head.count} events, {verification.found or 'nothing'} wrong.")
+    if not verification.whole:
+        raise typer.Exit(1)
+    typer.echo(f"Note this head where no administrator of the database can write: {verification.head}")
 
 
 @commands.command("close-demo-accounts")

@@ -1,24 +1,92 @@
-"""The trail: one event an action, in the transaction of the action itself."""
+"""The trail: one event an action, in the transaction of the action itself, added to a chain of hashes.
+
+Writers take turns at the trail's head, whose lock they hold from there to their commit, so the numbers of the events
+are without gaps and in the order of the commits. The lock is the last that a transaction takes: whoever holds it waits
+for nobody, and no two can wait for each other.
+"""
 
 from __future__ import annotations
 
-from sqlmodel import Session
+from typing import Any
 
-from services.records.rights import Actor
-from services.records.tables import AuditEvent, Outcome
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select, update
+
+from services.errors import Unavailable
+from services.records import chain
+from services.records.columns import now
+from services.records.database import last, write
+from services.records.rights import HERE, Actor, Origin
+from services.records.tables import AuditEvent, AuditHead, Outcome, User
+
+# What is noted beside the actions that take a right of their own (rights.Action).
+SIGN_IN, SIGN_OUT = "sign-in", "sign-out"
+PREDICTION, OVERRULE, REPORT = "prediction.ask", "gate.overrule", "report.write"
+_WAITING = "audit"
 
 
-def record(session: Session, actor: Actor | None, action: str, what: str, outcome: Outcome = Outcome.DONE) -> None:
-    """Append an event to the running transaction; ``actor`` is None where nobody is signed in.
+def record(
+    session: Session,
+    actor: Actor | None,
+    action: str,
+    what: str,
+    outcome: Outcome = Outcome.DONE,
+    *,
+    origin: Origin = HERE,
+) -> None:
+    """Append an event to the running transaction of database.write.
 
-    ``what`` names an object by kind and public id, never by a person's name.
+    ``actor`` is None where nobody is signed in; ``origin`` is where such a one asks from, an actor carries it. ``what``
+    names an object by kind and public id, never by a person's name.
     """
-    session.add(
-        AuditEvent(
-            user_id=actor.user_id if actor else None,
-            who=actor.username if actor else "",
-            action=action,
-            object=what[:100],
-            outcome=outcome,
-        )
+    waiting: list[dict[str, Any]] = session.info.setdefault(_WAITING, [])
+    if not waiting:
+        last(session, _append)
+    waiting.append(
+        {
+            "user_id": actor.user_id if actor else None,
+            "who": actor.username if actor else "",
+            "address": (actor.origin if actor else origin).address[:64],
+            "action": action,
+            "object": what[:100],
+            "outcome": outcome,
+        }
     )
+
+
+def note(
+    engine: Engine,
+    actor: Actor | None,
+    action: str,
+    what: str,
+    outcome: Outcome = Outcome.DONE,
+    *,
+    origin: Origin = HERE,
+) -> None:
+    """``record`` in a transaction of its own, for what changes nothing else. Raises Unavailable."""
+    write(engine, lambda session: record(session, actor, action, what, outcome, origin=origin))
+
+
+def _append(session: Session) -> None:
+    """Give the waiting events their place behind the head."""
+    waiting: list[dict[str, Any]] = session.info.pop(_WAITING)
+    # The database looks at these accounts when the events point to them. Someone who changes one and waits for the
+    # head must not be waited for by the head's holder, so the look comes first.
+    accounts = {said["user_id"] for said in waiting} - {None}
+    if accounts:
+        session.exec(select(User.id).where(col(User.id).in_(accounts)).with_for_update(read=True)).all()
+    found = session.exec(
+        select(AuditHead.count, AuditHead.hash).where(AuditHead.id == chain.HEAD_ID).with_for_update()
+    ).first()
+    if found is None:
+        raise Unavailable(
+            "The trail of what was done cannot be written, so nothing was changed. Ask an administrator to run “python "
+            "-m services.records verify-audit”."
+        )
+    number, previous = found
+    for said in waiting:
+        number += 1
+        event = AuditEvent(**said, id=number, at=now(), form=chain.NEWEST_FORM, previous=previous, hash="")
+        event.hash = previous = chain.hash_of(event)
+        session.add(event)
+    session.exec(update(AuditHead).where(col(AuditHead.id) == chain.HEAD_ID).values(count=number, hash=previous))

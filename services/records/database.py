@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 SECONDS_TO_CONNECT = 10
 SECONDS_TO_WAIT = 30
 ATTEMPTS = 6
+_LAST = "last"
 # Deadlock, lock wait timeout, and MariaDB's "record has changed since last read": the server has rolled back, and the
 # same work done again is expected to succeed.
 TRANSIENT = {(1213,), (1205,), (1020,)}
@@ -161,6 +162,9 @@ def write(engine: Engine, work: Callable[[Session], T]) -> T:
                 session.connection(execution_options={"writes": True})
                 result = work(session)
                 session.flush()
+                for step in session.info.pop(_LAST, ()):
+                    step(session)
+                session.flush()
                 committing = True
                 session.commit()
                 return result
@@ -176,6 +180,11 @@ def write(engine: Engine, work: Callable[[Session], T]) -> T:
                 ) from error
             raise as_sentence(error) from error
     raise AssertionError("the last attempt returns or raises")
+
+
+def last(session: Session, step: Callable[[Session], None]) -> None:
+    """Let ``write`` do ``step`` when all else of its transaction is done, right before the commit."""
+    session.info.setdefault(_LAST, []).append(step)
 
 
 def _again(error: SQLAlchemyError, attempt: int) -> bool:

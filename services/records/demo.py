@@ -63,6 +63,7 @@ def ensure_demo_accounts(store: Store) -> tuple[DemoAccount, ...]:
                 audit.record(session, None, "account.create", f"account {user.public_id}")
         for user in session.exec(select(User).where(col(User.username).in_(closed), col(User.demo))).all():
             user.active = True
+            audit.record(session, None, "account.reopen", f"account {user.public_id}")
 
     if missing or closed:
         write(store.engine, work)

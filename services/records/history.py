@@ -12,6 +12,7 @@ from sqlalchemy import select as select_numbers
 from sqlmodel import col, select
 
 from services.inference.prediction import Verdict
+from services.records import audit
 from services.records.columns import now
 from services.records.database import reading
 from services.records.patients import contains_words
@@ -97,7 +98,10 @@ class Counts:
 def find_studies(
     store: Store, actor: Actor, filters: StudyFilters | None = None, after: PageKey | None = None, limit: int = 25
 ) -> StudyPage:
-    """A page of at most ``limit`` (1 to 200) studies that the actor may see. Raises NotAllowed."""
+    """A page of at most ``limit`` (1 to 200) studies that the actor may see, and a note in the trail that they looked.
+
+    Raises NotAllowed, Unavailable.
+    """
     require(actor, Action.STUDY_FIND)
     size = min(max(limit, 1), LARGEST_PAGE)
     newest = (col(Study.created).desc(), col(Study.public_id).desc())
@@ -121,6 +125,10 @@ def find_studies(
         confirm(session, actor)
         found = session.exec(query).all()
         studies = tuple(_summary(*row) for row in found[:size])
+    # What was searched for may be a name, and is not noted.
+    one = filters.patient_public_id if filters else None
+    what = f"{len(studies)} studies" if one is None else f"patient {one}, {len(studies)} studies"
+    audit.note(store.engine, actor, Action.STUDY_FIND, what)
     last = studies[-1] if len(found) > size else None
     return StudyPage(studies, PageKey(last.created, last.public_id) if last else None)
 

@@ -54,7 +54,7 @@ def find_or_make(session: Session, actor: Actor, new: PatientCreate) -> Patient:
 def find_patients(store: Store, actor: Actor, text: str = "", limit: int = 20) -> tuple[PatientPublic, ...]:
     """Patients of the actor whose identifier and name contain every word of ``text``, newest first; all for no text.
 
-    Case and accents do not matter. Raises NotAllowed.
+    Case and accents do not matter. The trail notes the search without its words. Raises NotAllowed, Unavailable.
     """
     require(actor, Action.PATIENT_FIND)
     with reading(store.engine) as session:
@@ -65,7 +65,8 @@ def find_patients(store: Store, actor: Actor, text: str = "", limit: int = 20) -
             .order_by(col(Patient.created).desc(), col(Patient.id).desc())
             .limit(limit)
         ).all()
-        return tuple(PatientPublic.model_validate(patient) for patient in found)
+    audit.note(store.engine, actor, Action.PATIENT_FIND, f"{len(found)} patients")
+    return tuple(PatientPublic.model_validate(patient) for patient in found)
 
 
 def contains_words(text: str) -> list[ColumnElement[bool]]:

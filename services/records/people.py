@@ -72,7 +72,11 @@ def authenticate(store: Store, username: str, password: str, origin: Origin = HE
         throttle.take_attempt(session, name)
         return session.exec(select(User).where(User.username == name)).first()
 
-    user = write(store.engine, attempt)
+    try:
+        user = write(store.engine, attempt)
+    except SignInRefused:
+        audit.note(store.engine, None, audit.SIGN_IN, "account has to wait", Outcome.REFUSED, origin=origin)
+        raise
     stored = user.password_hash if user is not None and _may_sign_in(store, user) else None
     # Outside any transaction, because both take long on purpose.
     right = is_password(stored, password)
@@ -83,12 +87,12 @@ def authenticate(store: Store, username: str, password: str, origin: Origin = HE
         # The account may have been closed, or given another password, meanwhile.
         if not right or current is None or current.password_hash != stored or not _may_sign_in(store, current):
             what = f"account {current.public_id}" if current else "account unknown"
-            audit.record(session, None, "sign-in", what, Outcome.REFUSED)
+            audit.record(session, None, audit.SIGN_IN, what, Outcome.REFUSED, origin=origin)
             return None
         current.password_hash = fresh or current.password_hash
         throttle.forgive(session, name)
         actor = _actor(current, origin)
-        audit.record(session, actor, "sign-in", f"account {current.public_id}")
+        audit.record(session, actor, audit.SIGN_IN, f"account {current.public_id}")
         return actor
 
     actor = write(store.engine, finish)
@@ -155,7 +159,7 @@ def close_session(store: Store, token: str, origin: Origin = HERE) -> None:
             return
         found.revoked = now()
         user = session.get_one(User, found.user_id)
-        audit.record(session, _actor(user, origin), "sign-out", f"account {user.public_id}")
+        audit.record(session, _actor(user, origin), audit.SIGN_OUT, f"account {user.public_id}")
 
     write(store.engine, work)
 

@@ -55,6 +55,8 @@ class Action(StrEnum):
     ACCOUNT_LIST = "account.list"
     ACCOUNT_CREATE = "account.create"
     STORE_CHECK = "store.check"
+    AUDIT_VIEW = "audit.view"
+    AUDIT_EXPORT = "audit.export"
     MODEL_PROMOTE = "model.promote"
     MODEL_ROLLBACK = "model.rollback"
 
@@ -75,6 +77,8 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.ACCOUNT_LIST: Scope.ANY,
         Action.ACCOUNT_CREATE: Scope.ANY,
         Action.STORE_CHECK: Scope.ANY,
+        Action.AUDIT_VIEW: Scope.ANY,
+        Action.AUDIT_EXPORT: Scope.ANY,
         Action.MODEL_PROMOTE: Scope.ANY,
         Action.MODEL_ROLLBACK: Scope.ANY,
     },

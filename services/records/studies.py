@@ -128,6 +128,8 @@ def save_study(store: Store, actor: Actor, new: NewStudy) -> StudyView:
                 )
                 session.add(row)
             audit.record(session, actor, Action.STUDY_SAVE, f"study {study.public_id}")
+            if study.overrule_reason:
+                audit.record(session, actor, audit.OVERRULE, f"study {study.public_id}")
             session.flush()
             view = _view(session, study)
             batch.publish()
@@ -164,9 +166,9 @@ def read_file(store: Store, actor: Actor, public_id: uuid.UUID | str, kind: str)
     try:
         content = store.vault.read(file.sha256)
     except Unavailable:
-        write(store.engine, lambda session: audit.record(session, actor, Action.FILE_READ, what, Outcome.FAILED))
+        audit.note(store.engine, actor, Action.FILE_READ, what, Outcome.FAILED)
         raise
-    write(store.engine, lambda session: audit.record(session, actor, Action.FILE_READ, what))
+    audit.note(store.engine, actor, Action.FILE_READ, what)
     return content
 
 
@@ -232,7 +234,7 @@ def _noting_refusals(store: Store, actor: Actor, action: Action, public_id: uuid
         yield
     except NotFound:
         what = f"study {_as_uuid(public_id) or 'unreadable'}"
-        write(store.engine, lambda session: audit.record(session, actor, action, what, Outcome.REFUSED))
+        audit.note(store.engine, actor, action, what, Outcome.REFUSED)
         raise
 
 

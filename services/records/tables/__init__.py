@@ -5,7 +5,7 @@ inside the database; ``public_id`` is what addresses and other layers see.
 """
 
 from services.records.tables.accounts import Role, SignInSession, SignInThrottle, User, UserCreate, UserPublic
-from services.records.tables.audit import AuditEvent, Outcome
+from services.records.tables.audit import AuditEvent, AuditHead, Outcome
 from services.records.tables.files import FileCreate, FilePublic, StudyFile
 from services.records.tables.patients import Patient, PatientCreate, PatientPublic, Sex
 from services.records.tables.studies import PredictionCreate, PredictionRow, Study, StudyCreate
@@ -29,5 +29,6 @@ __all__ = [
     "FileCreate",
     "FilePublic",
     "AuditEvent",
+    "AuditHead",
     "Outcome",
 ]

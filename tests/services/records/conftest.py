@@ -15,16 +15,18 @@ from pathlib import Path
 
 import pymysql
 import pytest
+from sqlalchemy import insert
 from sqlmodel import SQLModel
 
 from services.inference.prediction import ModelRef, Prediction, Verdict
+from services.records.chain import BEGINNING, HEAD_ID
 from services.records.database import make_engine, write
 from services.records.passwords import hash_password
 from services.records.rights import Actor
 from services.records.schema import migrate
 from services.records.store import Store
 from services.records.studies import NewStudy
-from services.records.tables import PatientCreate, Role, StudyCreate, User
+from services.records.tables import AuditHead, PatientCreate, Role, StudyCreate, User
 from services.records.vault import Vault
 from services.tasks import get_task
 
@@ -141,6 +143,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     with engine.begin() as connection:
         for table in reversed(SQLModel.metadata.sorted_tables):
             connection.execute(table.delete())
+        connection.execute(insert(AuditHead).values(id=HEAD_ID, count=0, hash=BEGINNING))
     engine.dispose()
     return mariadb
 

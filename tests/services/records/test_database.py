@@ -20,6 +20,11 @@ from services.records.tables import AuditEvent, Patient, SignInSession
 ROOT = Path(__file__).resolve().parents[3]
 
 
+def event(**given):
+    row = {"at": now(), "who": "", "address": "", "action": "a", "object": "o", "outcome": "done", "form": 1}
+    return AuditEvent(**row | {"previous": "", "hash": ""} | given)
+
+
 def test_a_row_cannot_point_to_nothing(store):
     def work(session):
         session.add(SignInSession(user_id=4711, token_hash="x" * 64, created=now(), last_seen=now(), expires=now()))
@@ -45,18 +50,18 @@ def test_nothing_is_cut_off_silently(store, address):
             assert session.connection().scalar(text("PRAGMA synchronous")) == 2
         return
     with pytest.raises(InvalidRecord, match="does not fit"):
-        write(store.engine, lambda s: s.add(AuditEvent(who="x" * 65, action="a", object="o", outcome="done")))
+        write(store.engine, lambda s: s.add(event(who="x" * 65)))
 
 
 def test_a_time_without_a_zone_is_refused(store):
     naive = datetime(2024, 1, 1)  # noqa: DTZ001  the mistake under test
     with pytest.raises(InvalidRecord):
-        write(store.engine, lambda s: s.add(AuditEvent(at=naive, who="", action="a", object="o", outcome="done")))
+        write(store.engine, lambda s: s.add(event(at=naive)))
 
 
 def test_a_time_is_stored_as_utc(store):
     moment = datetime.fromisoformat("2024-07-01T02:00:00.000001+05:30")
-    write(store.engine, lambda s: s.add(AuditEvent(at=moment, who="", action="a", object="o", outcome="done")))
+    write(store.engine, lambda s: s.add(event(at=moment)))
     with reading(store.engine) as session:
         assert str(session.connection().scalar(text("SELECT at FROM audit_event"))) == "2024-06-30 20:30:00.000001"
     assert now().tzinfo is UTC
@@ -64,7 +69,7 @@ def test_a_time_is_stored_as_utc(store):
 
 def test_an_error_in_the_work_undoes_all_of_it(store):
     def work(session):
-        session.add(AuditEvent(who="", action="a", object="o", outcome="done"))
+        session.add(event())
         session.flush()
         raise InvalidRecord("On purpose.")
 

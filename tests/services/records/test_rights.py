@@ -13,6 +13,7 @@ from sqlmodel import col, select, update
 
 from services import records
 from services.errors import NotAllowed, NotFound
+from services.records.chain import verify
 from services.records.database import reading, write
 from services.records.history import counts, find_studies
 from services.records.patients import find_patients
@@ -20,6 +21,7 @@ from services.records.people import create_user, list_users, open_session
 from services.records.rights import Action, Scope, may, require, scope, visible_patients, visible_studies
 from services.records.studies import get_study, read_file, save_study
 from services.records.tables import Patient, Role, Study, User, UserCreate
+from services.records.trail import export_events, find_actions, find_events
 from services.records.upkeep import check
 
 # Written out again on purpose: whoever changes the table has to change it here too.
@@ -34,6 +36,8 @@ EXPECTED = {
     "account.list": {"admin": "any"},
     "account.create": {"admin": "any"},
     "store.check": {"admin": "any"},
+    "audit.view": {"admin": "any"},
+    "audit.export": {"admin": "any"},
     "model.promote": {"admin": "any"},
     "model.rollback": {"admin": "any"},
 }
@@ -73,6 +77,10 @@ def ask(action, store, actor, make_study, study_id):
             return 1 if create_user(store, actor, new, "a long enough one") else 0
         case Action.STORE_CHECK:
             return check(store, actor).files
+        case Action.AUDIT_VIEW:
+            return len(find_events(store, actor).events)
+        case Action.AUDIT_EXPORT:
+            return len(b"".join(export_events(store, actor)))
     require(actor, action)
     return 1
 
@@ -170,8 +178,17 @@ CALLS = {
         store, actor, UserCreate(username="new", full_name="New", role="admin"), "a long enough one"
     ),
     "check": lambda store, actor, make: check(store, actor),
+    "verify": lambda store, actor, make: verify(store, actor),
+    "find_events": lambda store, actor, make: find_events(store, actor),
+    "find_actions": lambda store, actor, make: find_actions(store, actor),
+    "export_events": lambda store, actor, make: export_events(store, actor),
     "open_session": lambda store, actor, make: open_session(store, actor),
 }
+
+
+FOR_ADMINS = {
+    "list_users", "create_user", "check", "verify", "find_events", "find_actions", "export_events",
+}  # fmt: skip
 
 
 def test_the_list_of_calls_is_whole():
@@ -181,7 +198,7 @@ def test_the_list_of_calls_is_whole():
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("what", ["closed", "role taken away", "forged role", "forged id"])
 def test_a_stale_or_forged_actor_gets_nothing(store, actors, make_study, name, what):
-    actor = actors["admin" if name in ("list_users", "create_user", "check") else "doctor"]
+    actor = actors["admin" if name in FOR_ADMINS else "doctor"]
     this = col(User.id) == actor.user_id
     match what:
         case "closed":
