@@ -43,8 +43,8 @@ class Batch:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._staged: dict[str, str] = {}
-        self._published: set[str] = set()
+        self._known: set[str] = set()
+        self._waiting: dict[str, str] = {}
 
     def stage(self, content: bytes) -> str:
         """Write ``content`` under a random name, safely on the disk; its digest. Raises Unavailable."""
@@ -54,24 +54,25 @@ class Batch:
 
     def stage_stored(self, digest: str, stored: bytes) -> None:
         """Write what is to lie under ``digest``, sealed or plain, under a random name. Raises Unavailable."""
-        if digest in self._staged:
+        if digest in self._known:
             return
         with vault_errors("written"):
-            self._staged[digest] = uuid.uuid4().hex
-            self._vault.write(self._staged[digest], stored)
+            self._known.add(digest)
+            self._waiting[digest] = uuid.uuid4().hex
+            self._vault.write(self._waiting[digest], stored)
 
     def publish(self) -> None:
         """Give every staged file its name; doing it twice does no harm. Raises Unavailable."""
         with vault_errors("written"):
-            for digest in self._staged.keys() - self._published:
+            for digest, name in list(self._waiting.items()):
                 # Also where the content is there already: that mends a damaged copy.
-                self._vault.rename(self._staged[digest], digest)
-                self._published.add(digest)
+                self._vault.rename(name, digest)
+                del self._waiting[digest]
 
     def discard(self) -> None:
-        """Remove what was staged and not published."""
-        for digest in self._staged.keys() - self._published:
-            self._vault.delete(NEW, self._staged[digest])
+        """Remove what was staged and not published. Raises OSError."""
+        for name in self._waiting.values():
+            self._vault.delete(NEW, name)
 
 
 class Vault(ABC):
