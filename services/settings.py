@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +27,14 @@ class Settings(BaseSettings):
     var_dir: Path = Field(ROOT / "var", description="Folder of the default database, vault and generated secrets.")
     database_url: str = Field("", description="mysql+pymysql://USER:PASSWORD@HOST/NAME; empty means SQLite in var_dir.")
     vault_dir: Path | None = Field(None, description="Folder of uploads and reports; empty means var_dir/vault.")
+    vault_url: str = Field("", description="s3://BUCKET/PREFIX to keep uploads and reports there, not in a folder.")
+    vault_endpoint: str = Field("", description="Address of the S3 server; empty means Amazon's.")
+    vault_key: SecretStr | None = Field(
+        None, description="Encrypts uploads and reports: 32 random bytes in base64. Empty: they are stored as they are."
+    )
+    vault_old_keys: SecretStr | None = Field(
+        None, description="Earlier values of VAULT_KEY, with commas between, until rotate-key has run."
+    )
     models_dir: Path = Field(ROOT / "saved_models", description="The model repository that the app serves from.")
     corpora_dir: Path | None = Field(
         None, description="Folder of the corpora that models were measured on, to show pictures of their mistakes."
@@ -51,6 +60,13 @@ class Settings(BaseSettings):
                 "(maxUploadSize in .streamlit/config.toml)."
             )
         return megabytes
+
+    @field_validator("vault_url")
+    @classmethod
+    def _a_bucket(cls, url: str) -> str:
+        if url and not re.fullmatch(r"s3://[\w.-]+(/[\w./-]*)?", url):
+            raise ValueError("VAULT_URL must be s3://BUCKET/PREFIX; leave it empty for a folder.")
+        return url
 
     @model_validator(mode="after")
     def _no_default_secrets(self) -> Settings:

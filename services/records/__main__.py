@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from services.errors import FalxError
+from services.records.backup import back_up
+from services.records.backup import restore as restore_store
 from services.records.chain import Head, verify
 from services.records.demo import close_demo_accounts
 from services.records.people import create_admin
@@ -19,6 +22,7 @@ from services.records.schema import newest_revision
 from services.records.startup import check_revision
 from services.records.store import Store, open_store
 from services.records.upkeep import check as check_store
+from services.records.upkeep import rotate_key as rotate_store_key
 from services.records.upkeep import sweep as sweep_store
 from services.settings import get_settings
 
@@ -95,6 +99,42 @@ def verify_audit(
     if not verification.whole:
         raise typer.Exit(1)
     typer.echo(f"Note this head where no administrator of the database can write: {verification.head}")
+
+
+@commands.command("rotate-key")
+def rotate() -> None:
+    """Encrypt every stored file with VAULT_KEY, also those from before; may be interrupted and begun again.
+
+    The earlier keys stand in VAULT_OLD_KEYS meanwhile. Without VAULT_KEY all files are decrypted.
+    """
+    with _migrated_store() as store:
+        rotation = rotate_store_key(store)
+        key = store.vault.keys.name
+    for digest, reason in rotation.failed:
+        typer.echo(f"{digest}: {reason}")
+    typer.echo(
+        f"{rotation.changed} files {f'encrypted with the key {key}' if key else 'decrypted'}, {rotation.kept} were so "
+        f"already, {len(rotation.failed)} could not be read."
+    )
+    if rotation.failed:
+        raise typer.Exit(1)
+
+
+@commands.command()
+def backup(target: Annotated[Path, typer.Argument(help="New folder to write.")]) -> None:
+    """Write database and file store, as they are at this moment, into a new folder."""
+    with _migrated_store() as store:
+        manifest = back_up(store, target)
+    sealed = f"encrypted with the key {manifest.key}" if manifest.key else "not encrypted"
+    typer.echo(f"{target} holds {manifest.rows} rows and {manifest.files} files, {sealed}.")
+
+
+@commands.command()
+def restore(source: Annotated[Path, typer.Argument(help="Folder that “backup” wrote.")]) -> None:
+    """Put a backup back into an empty database and an empty file store."""
+    with open_store(get_settings()) as store:
+        manifest = restore_store(store, source)
+    typer.echo(f"{manifest.rows} rows and {manifest.files} files are back. Run “check” to compare each with the other.")
 
 
 @commands.command("close-demo-accounts")

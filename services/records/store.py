@@ -10,6 +10,8 @@ from typing import Self
 from sqlalchemy import Engine
 
 from services.records.database import make_engine
+from services.records.folder import FolderVault
+from services.records.sealing import make_keyring
 from services.records.vault import Vault
 from services.settings import Settings
 
@@ -41,9 +43,20 @@ class Store:
 
 def open_store(settings: Settings) -> Store:
     """The store of these settings; connects when first used. Raises SettingsError or Unavailable."""
+    engine = make_engine(settings.database)
     return Store(
-        engine=make_engine(settings.database),
-        vault=Vault(settings.vault),
+        engine=engine,
+        vault=_open_vault(settings, engine),
         demo=settings.demo,
         sign_in_lasts=timedelta(days=settings.cookie_days),
     )
+
+
+def _open_vault(settings: Settings, engine: Engine) -> Vault:
+    keys = make_keyring(settings.vault_key, settings.vault_old_keys)
+    if not settings.vault_url:
+        return FolderVault(settings.vault, keys)
+    # The client of S3 costs half a second of start, which a folder need not pay.
+    from services.records.bucket import BucketVault
+
+    return BucketVault(settings.vault_url, settings.vault_endpoint, engine, keys)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 
 from sqlmodel import col, select
 
 from services.errors import Unavailable
-from services.records.database import reading
+from services.records import audit
+from services.records.database import reading, write
 from services.records.rights import Action, Actor, confirm, require
 from services.records.schema import current_revision, newest_revision
 from services.records.store import Store
-from services.records.tables import Study, StudyFile
+from services.records.tables import Outcome, Study, StudyFile
 
 ROWS_AT_ONCE = 500
 
@@ -26,7 +28,7 @@ class Health:
     newest: str | None
     files: int
     unreadable: tuple[tuple[str, str], ...]
-    orphans: tuple[Path, ...]
+    orphans: tuple[PurePath, ...]
 
     @property
     def whole(self) -> bool:
@@ -61,6 +63,34 @@ def check(store: Store, actor: Actor | None = None) -> Health:
 def sweep(store: Store) -> int:
     """Delete the files that no row names and that are older than an hour, and say how many. Raises Unavailable."""
     return store.vault.sweep(lambda digests: _named(store, digests))
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """What ``rotate_key`` did: files sealed anew, files that were so already, and (digest, what is wrong)."""
+
+    changed: int
+    kept: int
+    failed: tuple[tuple[str, str], ...]
+
+
+def rotate_key(store: Store) -> Rotation:
+    """Seal every file with the current key, also those stored before there was one; without a key make all plain.
+
+    May be interrupted and begun again, and people may go on working. Raises Unavailable where the vault cannot be
+    listed; a file that cannot be read is passed over and named.
+    """
+    done: Counter[bool] = Counter()
+    failed = []
+    for digest in store.vault.digests():
+        try:
+            done[store.vault.reseal(digest)] += 1
+        except Unavailable as error:
+            failed.append((digest, str(error)))
+    what = f"{done[True]} files, key {store.vault.keys.name or 'none'}, {len(failed)} failed"
+    outcome = Outcome.FAILED if failed else Outcome.DONE
+    write(store.engine, lambda session: audit.record(session, None, "store.rotate-key", what, outcome))
+    return Rotation(done[True], done[False], tuple(failed))
 
 
 def _rows(store: Store) -> Iterator[tuple[str, str, str]]:

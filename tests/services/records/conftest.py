@@ -13,24 +13,28 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import boto3
 import pymysql
 import pytest
+from moto.server import ThreadedMotoServer
 from sqlalchemy import insert
 from sqlmodel import SQLModel
 
 from services.inference.prediction import ModelRef, Prediction, Verdict
 from services.records.chain import BEGINNING, HEAD_ID
 from services.records.database import make_engine, write
+from services.records.folder import FolderVault
 from services.records.passwords import hash_password
 from services.records.rights import Actor
 from services.records.schema import migrate
+from services.records.sealing import make_keyring
 from services.records.store import Store
 from services.records.studies import NewStudy
 from services.records.tables import AuditHead, PatientCreate, Role, StudyCreate, User
-from services.records.vault import Vault
 from services.tasks import get_task
 
 PASSWORD = "a passphrase for tests"
+PLAIN = make_keyring(None, None)
 
 
 def programs() -> tuple[str | None, str | None]:
@@ -148,9 +152,39 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return mariadb
 
 
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """Address of a running S3 server, with the keys to it in the environment."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "falx")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "falx-tests")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def new_bucket(s3_endpoint: str) -> Callable[[], str]:
+    """A function that makes an empty bucket and gives the address of a vault in it."""
+
+    def make() -> str:
+        name = f"falx-{uuid.uuid4().hex[:12]}"
+        boto3.client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket=name)
+        return f"s3://{name}/hospital"
+
+    return make
+
+
 @pytest.fixture
 def store(address: str, tmp_path: Path) -> Iterator[Store]:
-    with Store(make_engine(address), Vault(tmp_path / "vault"), demo=False, sign_in_lasts=timedelta(days=1)) as opened:
+    with Store(
+        make_engine(address),
+        FolderVault(tmp_path / "vault", make_keyring(None, None)),
+        demo=False,
+        sign_in_lasts=timedelta(days=1),
+    ) as opened:
         yield opened
 
 

@@ -32,14 +32,16 @@ from pathlib import Path
 from services.records.store import Store
 from services.records.studies import save_study
 from services.records.database import make_engine
-from services.records.vault import Vault
+from services.records.folder import FolderVault
+from services.records.sealing import make_keyring
 
 address, vault, file = sys.argv[1:]
 actor, studies = pickle.load(open(file, "rb"))
-store = Store(make_engine(address), Vault(Path(vault)), demo=False, sign_in_lasts=timedelta(days=1))
+files = FolderVault(Path(vault), make_keyring(None, None))
+store = Store(make_engine(address), files, demo=False, sign_in_lasts=timedelta(days=1))
 save_study(store, actor, studies[0])
 store.close()
-TRACED = ("records/studies.py", "records/vault.py", "records/database.py")
+TRACED = ("records/studies.py", "records/vault.py", "records/folder.py", "records/database.py")
 
 def save(new, lines_to_live):
     left = lines_to_live
