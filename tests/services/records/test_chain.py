@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from datetime import UTC, datetime
 
 import pytest
@@ -44,7 +45,7 @@ def test_events_are_numbered_and_linked(ten):
     found = rows(ten)
     assert [row.id for row in found] == list(range(1, 11))
     assert found[0].previous == BEGINNING
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         assert after.previous == before.hash
         assert after.at >= before.at
     verification = verify(ten)
@@ -139,9 +140,7 @@ def test_two_inserted_events_are_named(ten):
     first = chained(rows(ten)[3].hash)
     change(ten, insert(EVENT).values(id=5, **first))
     change(ten, insert(EVENT).values(id=6, **chained(first["hash"])))
-    assert verify(ten).faults == (
-        "Events 5 to 6 were inserted or moved there: event 7 was written right after 4.",
-    )
+    assert verify(ten).faults == ("Events 5 to 6 were inserted or moved there: event 7 was written right after 4.",)
 
 
 @pytest.mark.parametrize("number", [-3, 11, 500])
