@@ -15,7 +15,7 @@ from services.records.chain import BEGINNING, Head, hash_of, verify
 from services.records.database import make_engine, write
 from services.records.rights import Origin
 from services.records.tables import AuditEvent, AuditHead, Outcome
-from tests.services.records.trail_rows import change, chained, rows
+from tests.services.records.trail_rows import chained, change, rows
 
 EVENT, HEAD = AuditEvent.__table__, AuditHead.__table__
 
@@ -165,7 +165,7 @@ def test_a_trail_cut_short_with_its_head_is_found_by_the_noted_head(ten):
     change(ten, delete(EVENT).where(EVENT.c.id > 7))
     change(ten, update(HEAD).values(count=7, hash=rows(ten)[-1].hash))
     assert verify(ten).whole
-    assert verify(ten, expected=noted).faults == ("Events 8 to 10 are missing: the expected head counts them.",)
+    assert verify(ten, expected=noted).faults == ("Events 8 to 10 are missing, which the expected head counts.",)
     audit.note(ten.engine, None, "a", "o")
     audit.note(ten.engine, None, "a", "o")
     audit.note(ten.engine, None, "a", "o")
