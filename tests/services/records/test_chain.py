@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, update
 from services.errors import InvalidRecord, Unavailable
 from services.records import audit, chain
 from services.records.chain import BEGINNING, Head, hash_of, verify
-from services.records.database import make_engine, write
+from services.records.database import make_engine, reading, write
 from services.records.rights import Origin
 from services.records.tables import AuditEvent, AuditHead, Outcome
 from tests.services.records.trail_rows import chained, change, rows
@@ -245,3 +245,8 @@ def test_a_head_is_read_as_it_is_printed(text):
     assert Head.parse(f" {head}\n") == head
     with pytest.raises(InvalidRecord, match="COUNT:HASH"):
         Head.parse(text)
+
+
+def test_an_event_that_nobody_would_commit_is_refused(store, doctor):
+    with reading(store.engine) as session, pytest.raises(KeyError):
+        audit.record(session, doctor, "a", "o")
