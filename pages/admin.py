@@ -1,13 +1,13 @@
-"""People, models and storage, for administrators."""
+"""People, models, the trail and storage, for administrators."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from pages.view import frame
-from pages.view.administration import models, people, storage
+from pages.view.administration import models, people, storage, trail
 
-PARTS = {"People": people.show, "Models": models.show, "Storage": storage.show}
+PARTS = {"People": people.show, "Models": models.show, "Trail": trail.show, "Storage": storage.show}
 
 
 def page() -> None:

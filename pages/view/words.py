@@ -24,13 +24,17 @@ def plain(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~:$=" else c for c in text)
 
 
+def zone() -> ZoneInfo:
+    """The time zone of this browser's clock."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
 def moment(when: datetime) -> str:
     """A time as this browser's clock shows it, to the minute."""
-    try:
-        zone = ZoneInfo(st.context.timezone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo("UTC")
-    return f"{when.astimezone(zone):%d %b %Y, %H:%M}"
+    return f"{when.astimezone(zone()):%d %b %Y, %H:%M}"
 
 
 def day(when: date | None) -> str:

@@ -175,7 +175,7 @@ class _Walk:
         if self._expected is None:
             return
         if self.number < self._expected.count:
-            self.fault(f"{_events(self.number + 1, self._expected.count)} missing: the expected head counts them.")
+            self.fault(f"{_events(self.number + 1, self._expected.count)} missing, which the expected head counts.")
         elif self._at_expected != self._expected.hash:
             self.fault(f"Event {self._expected.count} has not the expected hash: the trail up to it was made anew.")
 

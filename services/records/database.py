@@ -160,9 +160,10 @@ def write(engine: Engine, work: Callable[[Session], T]) -> T:
         try:
             with Session(engine, expire_on_commit=False) as session:
                 session.connection(execution_options={"writes": True})
+                session.info[_LAST] = []
                 result = work(session)
                 session.flush()
-                for step in session.info.pop(_LAST, ()):
+                for step in session.info.pop(_LAST):
                     step(session)
                 session.flush()
                 committing = True
@@ -183,8 +184,11 @@ def write(engine: Engine, work: Callable[[Session], T]) -> T:
 
 
 def last(session: Session, step: Callable[[Session], None]) -> None:
-    """Let ``write`` do ``step`` when all else of its transaction is done, right before the commit."""
-    session.info.setdefault(_LAST, []).append(step)
+    """Let ``write`` do ``step`` when all else of its transaction is done, right before the commit.
+
+    A session of any other making would lose it, and raises KeyError.
+    """
+    session.info[_LAST].append(step)
 
 
 def _again(error: SQLAlchemyError, attempt: int) -> bool:

@@ -16,7 +16,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
-from services.errors import InvalidRecord, NotFound, Unavailable
+from services.errors import InvalidRecord, NotAllowed, NotFound, Unavailable
 from services.inference.prediction import ModelRef, Prediction, Verdict
 from services.records import audit
 from services.records.columns import new_public_id, now
@@ -232,7 +232,7 @@ def _find(session: Session, actor: Actor, action: Action, public_id: uuid.UUID |
 def _noting_refusals(store: Store, actor: Actor, action: Action, public_id: uuid.UUID | str) -> Iterator[None]:
     try:
         yield
-    except NotFound:
+    except (NotFound, NotAllowed):
         what = f"study {_as_uuid(public_id) or 'unreadable'}"
         audit.note(store.engine, actor, action, what, Outcome.REFUSED)
         raise

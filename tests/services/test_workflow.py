@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,13 +16,14 @@ from pypdf import PdfReader
 from services.errors import FalxError, NotAllowed, NotFound
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.prediction import Verdict
-from services.records.demo import ensure_demo_accounts
+from services.records.demo import DEMO_ACCOUNTS, ensure_demo_accounts
 from services.records.history import find_studies
 from services.records.people import authenticate
 from services.records.rights import Actor
 from services.records.schema import migrate
 from services.records.studies import HEAT_MAP, OUTLINE, REPORT, UPLOAD, read_file
 from services.records.tables import PatientCreate
+from services.records.trail import find_events
 from services.settings import Settings
 from services.workflow import Details, Upload, Workbench
 
@@ -78,10 +80,20 @@ def report(bench: Workbench, doctor: Actor, view) -> bytes:
     return read_file(bench.store, doctor, view.public_id, REPORT)
 
 
-def test_a_refused_image_gets_no_class_until_a_doctor_overrules(bench, doctor):
+def tint() -> Upload:
+    """A slice that the gate refuses, because no scanner makes coloured ones."""
     colour = cv2.imdecode(np.frombuffer(as_png("axial_t1c_glioma"), np.uint8), cv2.IMREAD_COLOR)
     colour[:, :, 0] //= 3
-    upload = Upload(cv2.imencode(".png", colour)[1].tobytes(), "tinted.png")
+    return Upload(cv2.imencode(".png", colour)[1].tobytes(), "tinted.png")
+
+
+def actor_of(bench: Workbench, role: str) -> Actor:
+    account = next(account for account in DEMO_ACCOUNTS if account.role == role)
+    return authenticate(bench.store, account.username, account.password)
+
+
+def test_a_refused_image_gets_no_class_until_a_doctor_overrules(bench, doctor):
+    upload = tint()
     refused = bench.analyse(doctor, upload, task_key=TASK)
     assert refused.prediction is None
     assert refused.gate.reasons
@@ -113,6 +125,32 @@ def test_a_bad_file_stores_nothing(bench, doctor):
     with pytest.raises(FalxError, match="text"):
         bench.analyse(doctor, Upload(b"not an image at all", "x.png"), task_key=TASK)
     assert find_studies(bench.store, doctor).studies == before
+
+
+def test_the_trail_notes_what_was_asked_and_shows_nothing_of_the_image(bench, doctor):
+    start = find_events(bench.store, actor_of(bench, "admin")).events[0].number
+    tinted = tint()
+    with pytest.raises(FalxError):
+        bench.analyse(doctor, Upload(b"not an image at all", "Jane Doe.png"), task_key=TASK)
+    bench.analyse(doctor, tinted, task_key=TASK)
+    overruled = bench.analyse(doctor, tinted, task_key=TASK, overrule_reason="tinted by Jane Doe's viewer")
+    bench.report(doctor, overruled, details())
+    stored = bench.save(doctor, overruled, details())
+    found = find_events(bench.store, actor_of(bench, "admin")).events[::-1]
+    noted = [(e.who, e.action, e.object, e.outcome) for e in found if e.number > start and e.who == doctor.username]
+    broken, whole = (
+        f"upload {hashlib.sha256(data).hexdigest()[:16]}" for data in (b"not an image at all", tinted.data)
+    )
+    assert noted == [
+        ("doctor", "prediction.ask", broken, "failed"),
+        ("doctor", "prediction.ask", whole, "refused"),
+        ("doctor", "gate.overrule", whole, "done"),
+        ("doctor", "prediction.ask", f"{whole} {overruled.prediction.model}", "done"),
+        ("doctor", "report.write", whole, "done"),
+        ("doctor", "study.save", f"study {stored.public_id}", "done"),
+        ("doctor", "gate.overrule", f"study {stored.public_id}", "done"),
+    ]
+    assert stored.files[UPLOAD].sha256.startswith(whole.split()[1])
 
 
 def test_an_unsaved_report_names_the_model_and_its_test(bench, doctor):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from datetime import UTC, datetime
-from itertools import pairwise
 
 import pytest
 from sqlalchemy import delete, insert, update
@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, update
 from services.errors import InvalidRecord, Unavailable
 from services.records import audit, chain
 from services.records.chain import BEGINNING, Head, hash_of, verify
-from services.records.database import make_engine, write
+from services.records.database import make_engine, reading, write
 from services.records.rights import Origin
 from services.records.tables import AuditEvent, AuditHead, Outcome
 from tests.services.records.trail_rows import chained, change, rows
@@ -45,7 +45,7 @@ def test_events_are_numbered_and_linked(ten):
     found = rows(ten)
     assert [row.id for row in found] == list(range(1, 11))
     assert found[0].previous == BEGINNING
-    for before, after in pairwise(found):
+    for before, after in itertools.pairwise(found):
         assert after.previous == before.hash
         assert after.at >= before.at
     verification = verify(ten)
@@ -165,7 +165,7 @@ def test_a_trail_cut_short_with_its_head_is_found_by_the_noted_head(ten):
     change(ten, delete(EVENT).where(EVENT.c.id > 7))
     change(ten, update(HEAD).values(count=7, hash=rows(ten)[-1].hash))
     assert verify(ten).whole
-    assert verify(ten, expected=noted).faults == ("Events 8 to 10 are missing: the expected head counts them.",)
+    assert verify(ten, expected=noted).faults == ("Events 8 to 10 are missing, which the expected head counts.",)
     audit.note(ten.engine, None, "a", "o")
     audit.note(ten.engine, None, "a", "o")
     audit.note(ten.engine, None, "a", "o")
@@ -245,3 +245,8 @@ def test_a_head_is_read_as_it_is_printed(text):
     assert Head.parse(f" {head}\n") == head
     with pytest.raises(InvalidRecord, match="COUNT:HASH"):
         Head.parse(text)
+
+
+def test_an_event_that_nobody_would_commit_is_refused(store, doctor):
+    with reading(store.engine) as session, pytest.raises(KeyError):
+        audit.record(session, doctor, "a", "o")

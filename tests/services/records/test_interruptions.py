@@ -17,6 +17,7 @@ from sqlalchemy import event, text
 from sqlmodel import Session
 
 from services.errors import Unavailable
+from services.records.chain import verify
 from services.records.database import make_engine
 from services.records.studies import save_study
 from services.records.upkeep import check, sweep
@@ -41,7 +42,7 @@ files = FolderVault(Path(vault), make_keyring(None, None))
 store = Store(make_engine(address), files, demo=False, sign_in_lasts=timedelta(days=1))
 save_study(store, actor, studies[0])
 store.close()
-TRACED = ("records/studies.py", "records/vault.py", "records/folder.py", "records/database.py")
+TRACED = ("records/studies.py", "records/vault.py", "records/folder.py", "records/database.py", "records/audit.py")
 
 def save(new, lines_to_live):
     left = lines_to_live
@@ -99,6 +100,7 @@ def test_killed_at_any_line(store, doctor, make_study, tmp_path, address):
     assert any(path.parent != store.vault.new for path in orphans)
     assert sweep(store) == len(orphans)
     assert check(store).whole
+    assert verify(store).whole
     assert assert_whole(store, doctor, studies) == stored
 
 
@@ -131,6 +133,7 @@ def test_a_database_that_goes_away(store, doctor, make_study, monkeypatch, step,
     # The same study can be saved once the database is back.
     save_study(store, doctor, new)
     assert_whole(store, doctor, [first, new])
+    assert verify(store).whole
 
 
 @pytest.mark.parametrize("address", ["sqlite"], indirect=True)
