@@ -70,6 +70,28 @@ class _Maker:
         self._begin = now() - timedelta(days=365 * YEARS)
         # A share of the slices is refused, and has no prediction.
         self._step = timedelta(days=365 * YEARS) / (predictions / (1 - REFUSED) * 1.02 + 10)
+        # What all rows have in common, the defaults of the tables among it.
+        self._like_study = Study(
+            task=self._task.key,
+            study_date=self._begin.date(),
+            description="Made up for measuring",
+            format="PNG",
+            modality="MR",
+            patient_id=0,
+            reader_id=reader_id,
+        ).model_dump()
+        self._like_prediction = PredictionRow(
+            study_id=0,
+            task=self._task.key,
+            network="load",
+            version="1",
+            label="",
+            confidence=0,
+            threshold=THRESHOLD,
+            verdict=Verdict.ANSWERED,
+            probabilities=(),
+            milliseconds=40.0,
+        ).model_dump(exclude={"id"})
         with reading(store.engine) as session:
             self._last_patient, self._last_study = (
                 session.exec(select(func.max(col(table.id)))).one() or 0 for table in (Patient, Study)
@@ -103,43 +125,29 @@ class _Maker:
 
     def _study(self, refused: bool) -> dict[str, Any]:
         when = self._when()
-        row = Study(
-            task=self._task.key,
-            study_date=when.date(),
-            description="Made up for measuring",
-            format="PNG",
-            modality="MR",
-            gate_accepted=not refused,
-            gate_reasons=("This is a colour picture.",) if refused else (),
-            patient_id=self._last_patient + self.patients,
-            reader_id=self._reader_id,
-            public_id=self._key(),
-            created=when,
-        )
-        return row.model_dump() | {"id": self._last_study + self.studies}
+        return self._like_study | {
+            "id": self._last_study + self.studies,
+            "study_date": when.date(),
+            "gate_accepted": not refused,
+            "gate_reasons": ("This is a colour picture.",) if refused else (),
+            "patient_id": self._last_patient + self.patients,
+            "public_id": self._key(),
+            "created": when,
+        }
 
     def _prediction(self, study: dict[str, Any]) -> dict[str, Any]:
         classes = self._task.class_keys
         label = self._draw.choice(classes)
         confidence = 0.3 + 0.7 * self._draw.random() ** 0.2
         rest = (1 - confidence) / (len(classes) - 1)
-        row = PredictionRow(
-            study_id=study["id"],
-            task=self._task.key,
-            network="load",
-            version="1",
-            label=label,
-            confidence=confidence,
-            threshold=THRESHOLD,
-            verdict=Verdict.ANSWERED if confidence >= THRESHOLD else Verdict.UNCERTAIN,
-            probabilities=tuple((name, confidence if name == label else rest) for name in classes),
-            milliseconds=40.0,
-            created=study["created"],
-        )
-        found = row.model_dump()
-        # The database numbers them.
-        del found["id"]
-        return found
+        return self._like_prediction | {
+            "study_id": study["id"],
+            "label": label,
+            "confidence": confidence,
+            "verdict": Verdict.ANSWERED if confidence >= THRESHOLD else Verdict.UNCERTAIN,
+            "probabilities": tuple((name, confidence if name == label else rest) for name in classes),
+            "created": study["created"],
+        }
 
     def _key(self) -> uuid.UUID:
         return uuid.UUID(int=self._draw.getrandbits(128), version=4)
