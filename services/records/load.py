@@ -65,7 +65,6 @@ class _Maker:
     def __init__(self, store: Store, reader_id: int, predictions: int, seed: int) -> None:
         self.patients = self.studies = self.predictions = 0
         self._reader_id, self._wanted = reader_id, predictions
-        self._draw = random.Random(seed)
         self._task = next(iter(TASKS.values()))
         self._begin = now() - timedelta(days=365 * YEARS)
         # A share of the slices is refused, and has no prediction.
@@ -96,6 +95,8 @@ class _Maker:
             self._last_patient, self._last_study = (
                 session.exec(select(func.max(col(table.id)))).one() or 0 for table in (Patient, Study)
             )
+        # A second load in the same database has other keys.
+        self._draw = random.Random(f"{seed} {self._last_study}")
 
     def next_rows(self) -> Rows:
         """The next studies with their patients and answers, as rows by table."""

@@ -54,9 +54,13 @@ def revisions() -> list[str]:
     return [script.revision for script in scripts.walk_revisions()][::-1]
 
 
-def fill(connection, tables) -> None:
+def common(row, other):
+    return {key: value for key, value in row.items() if key in other}
+
+
+def fill(connection, found) -> None:
     """Two rows in every table that the database has at this revision, and none of its columns empty."""
-    for table in tables:
+    for table in found:
         if connection.execute(select(table)).first() is not None:
             # A migration has put its own row there.
             continue
@@ -91,11 +95,11 @@ def rows_at(address: str, *, filling: bool = False) -> dict[str, list[dict[str, 
         with connection.begin():
             metadata = MetaData()
             metadata.reflect(connection)
-            tables = [table for table in metadata.sorted_tables if table.name != "alembic_version"]
+            there = [table for table in metadata.sorted_tables if table.name != "alembic_version"]
             if filling:
-                fill(connection, tables)
+                fill(connection, there)
             found = {
-                table.name: [dict(row) for row in connection.execute(ordered(table)).mappings()] for table in tables
+                table.name: [dict(row) for row in connection.execute(ordered(table)).mappings()] for table in there
             }
     engine.dispose()
     return found
@@ -133,7 +137,7 @@ def test_rows_of_today_survive_the_way_down_to_every_revision(empty_database, re
     after = rows_at(empty_database)
     for name in before.keys() & after.keys():
         for old, new in zip(before[name], after[name], strict=True):
-            assert {key: old[key] for key in new if key in old} == {key: new[key] for key in new if key in old}
+            assert common(old, new) == common(new, old)
     migrate(empty_database, "base")
     assert table_names(empty_database) == {"alembic_version"}
 
