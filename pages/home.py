@@ -11,7 +11,7 @@ from pages.view import acting, charts, frame, rows, tiles
 from pages.view.words import dot, interval
 from services.errors import ModelNotFound
 from services.inference.prediction import Verdict
-from services.records.history import StudySummary, counts, find_studies
+from services.records.history import Counts, StudySummary, counts, find_studies
 from services.records.people import list_users
 from services.records.tables import Role
 from services.tasks import get_task
@@ -28,9 +28,9 @@ def doctor() -> None:
         tiles.link("Uncertain this week", numbers.uncertain_this_week, history, "Look at them", uncertain)
         tiles.link("Refused this week", numbers.refused_this_week, history, "Look at them", refused)
         tumours = {"verdict": "answered", "label": "positive"}
-        tiles.link("Tumours suggested", numbers.positive, history, "See them", tumours)
-        tiles.link("Studies", numbers.studies, history, f"{numbers.studies_this_week} this week")
-        tiles.link("Patients", numbers.patients, "pages/patients.py", "See them")
+        tiles.link("Tumours suggested", at_least(numbers.positive, numbers), history, "See them", tumours)
+        tiles.link("Studies", at_least(numbers.studies, numbers), history, f"{numbers.studies_this_week} this week")
+        tiles.link("Patients", at_least(numbers.patients, numbers), "pages/patients.py", "See them")
     studies = find_studies(acting.store(), acting.person(), limit=TREND).studies
     if not studies:
         rows.none_yet("neurology", "Nothing waits for you. Analyse a first slice; the samples need no file of yours.")
@@ -42,6 +42,11 @@ def doctor() -> None:
     rows.draw(studies[:LATEST], key="home")
     st.header("Answers by week of study", anchor=False)
     trend(studies)
+
+
+def at_least(number: int, numbers: Counts) -> str:
+    """A number of studies as the tiles show it; with a plus where only the newest were counted."""
+    return f"{number:,}" if numbers.whole else f"{number:,}+"
 
 
 def trend(studies: tuple[StudySummary, ...]) -> None:
@@ -100,7 +105,8 @@ def administrator() -> None:
         tiles.link(
             "Models that serve", sum(len(s.versions) for s in live.values()), "pages/compare.py", "See their figures"
         )
-        tiles.link("Studies stored", numbers.studies, "pages/admin.py", f"{numbers.studies_this_week} this week")
+        studies = at_least(numbers.studies, numbers)
+        tiles.link("Studies stored", studies, "pages/admin.py", f"{numbers.studies_this_week} this week")
     st.page_link("pages/admin.py", label="People, models and storage", icon=":material/admin_panel_settings:")
 
 

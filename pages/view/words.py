@@ -47,6 +47,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
+def size(count: int) -> str:
+    """A number of bytes in the unit that leaves one to three digits before the point."""
+    amount = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
 def interval(figure: Estimate | None, *, share: bool = True) -> str:
     """A figure with its 95% interval."""
     if figure is None:

@@ -16,6 +16,7 @@ from services.records.backup import back_up
 from services.records.backup import restore as restore_store
 from services.records.chain import Head, verify
 from services.records.demo import close_demo_accounts
+from services.records.load import make_load
 from services.records.people import create_admin
 from services.records.schema import migrate as migrate_database
 from services.records.schema import newest_revision
@@ -142,6 +143,17 @@ def close_demo() -> None:
     """Deactivate the demo accounts, for a database that leaves demo mode."""
     with _migrated_store() as store:
         typer.echo(f"{close_demo_accounts(store)} demo accounts closed.")
+
+
+@commands.command("make-load")
+def load(predictions: Annotated[int, typer.Option(min=1, help="How many to make.")] = 1_000_000) -> None:
+    """Fill an empty or a demo's database with made-up predictions, to measure how quick it stays."""
+    with _migrated_store() as store:
+        made = make_load(store, predictions)
+    typer.echo(
+        f"{made.predictions} predictions of {made.studies} studies and {made.patients} patients belong to the account "
+        f"{made.reader}."
+    )
 
 
 @contextmanager

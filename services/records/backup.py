@@ -38,13 +38,13 @@ from services.records.sealing import is_sealed
 from services.records.startup import check_revision
 from services.records.store import Store
 from services.records.tables import StudyFile
+from services.records.upkeep import BACKED_UP
 from services.records.vault import vault_errors
 from services.settings import VERSION
 
 FORM = 1
 ROWS_IN_A_PART = 20_000
 MANIFEST, FILES = "manifest.json", "files.jsonl"
-BACKED_UP = "store.backup"
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePath
 
+from sqlalchemy import Connection, func, text
 from sqlmodel import col, select
 
 from services.errors import Unavailable
@@ -15,9 +17,10 @@ from services.records.database import reading, write
 from services.records.rights import Action, Actor, confirm, require
 from services.records.schema import current_revision, newest_revision
 from services.records.store import Store
-from services.records.tables import Outcome, Study, StudyFile
+from services.records.tables import AuditEvent, Outcome, Study, StudyFile
 
 ROWS_AT_ONCE = 500
+BACKED_UP = "store.backup"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,63 @@ def check(store: Store, actor: Actor | None = None) -> Health:
             unreadable.append((f"study {public_id} {kind}", str(error)))
     orphans = store.vault.orphans(lambda digests: _named(store, digests))
     return Health(revision, newest, seen, tuple(unreadable), tuple(orphans))
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How the store stands, without reading any file.
+
+    ``database`` says what it is and ``vault`` where; sizes are in bytes, ``free_bytes`` is None where nobody can say.
+    ``key`` names the key that files are sealed with, None where they lie as they are; ``backed_up`` is the last backup
+    that the trail knows of.
+    """
+
+    revision: str | None
+    newest: str | None
+    database: str
+    database_bytes: int
+    vault: str
+    files: int
+    file_bytes: int
+    free_bytes: int | None
+    key: str | None
+    backed_up: datetime | None
+
+
+def storage(store: Store, actor: Actor) -> Storage:
+    """Sizes and states for administrators; a file that several studies share is counted once a study.
+
+    Raises NotAllowed, Unavailable.
+    """
+    require(actor, Action.STORE_CHECK)
+    size = (
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        if store.engine.dialect.name == "sqlite"
+        else "SELECT SUM(data_length + index_length) FROM information_schema.tables WHERE table_schema = DATABASE()"
+    )
+    with reading(store.engine) as session:
+        confirm(session, actor)
+        connection = session.connection()
+        product = "SQLite" if connection.dialect.name == "sqlite" else _server_name(connection)
+        version = ".".join(map(str, connection.dialect.server_version_info or ()))
+        files, file_bytes = session.exec(select(func.count(), func.sum(StudyFile.size)).select_from(StudyFile)).one()
+        backups = select(AuditEvent.at).where(AuditEvent.action == BACKED_UP).order_by(col(AuditEvent.id).desc())
+        return Storage(
+            revision=current_revision(store.engine),
+            newest=newest_revision(),
+            database=f"{product} {version}".strip(),
+            database_bytes=int(connection.scalar(text(size)) or 0),
+            vault=str(store.vault.place("", "")),
+            files=files,
+            file_bytes=int(file_bytes or 0),
+            free_bytes=store.vault.free_bytes(),
+            key=store.vault.keys.name,
+            backed_up=session.exec(backups).first(),
+        )
+
+
+def _server_name(connection: Connection) -> str:
+    return "MariaDB" if getattr(connection.dialect, "is_mariadb", False) else "MySQL"
 
 
 def sweep(store: Store) -> int:

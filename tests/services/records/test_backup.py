@@ -102,7 +102,7 @@ def test_round_trip_into_either_database(store, actors, make_study, place, tmp_p
     assert restore(restored, tmp_path / "backup") == made
     assert_same(restored, before, studies)
     # And it is as good as the first: it can be worked with, and backed up again.
-    save_study(restored, doctor, make_study(identifier="h-1"))
+    save_study(restored, doctor, make_study(name="Олександр Шевченко", identifier="h-1"))
     again = back_up(restored, tmp_path / "again")
     assert again.files == made.files + 2
 

@@ -7,9 +7,11 @@ import os
 import pickle
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,9 @@ from sqlmodel import Session
 from services.errors import Unavailable
 from services.records.chain import verify
 from services.records.database import make_engine
+from services.records.folder import FolderVault
+from services.records.sealing import make_keyring
+from services.records.store import Store
 from services.records.studies import save_study
 from services.records.upkeep import check, sweep
 from tests.services.records.kept import assert_whole, make_all_old
@@ -173,6 +178,56 @@ def test_a_disk_that_is_full(store, doctor, make_study):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(store.vault.new.iterdir()) == []
     assert assert_whole(store, doctor, [new]) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of three megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root may mount a small disk, and not in every container")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("full", ["vault", "database"])
+def test_a_real_disk_that_is_full(full, small_disk, address, store, doctor, make_study):
+    """Studies are saved until nothing fits; then files are deleted, and it goes on."""
+    if full == "database":
+        if address.startswith("mysql"):
+            pytest.skip("the server's own disk is not ours to fill")
+        copy = small_disk / "falx.db"
+        copy.write_bytes(Path(store.engine.url.database).read_bytes())
+        with sqlite3.connect(store.engine.url.database) as source, sqlite3.connect(copy) as target:
+            source.backup(target)
+        engine, vault = make_engine(f"sqlite:///{copy}"), store.vault
+    else:
+        engine, vault = store.engine, FolderVault(small_disk / "vault", make_keyring(None, None))
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(1_000_000))
+    on_it = Store(engine, vault, demo=False, sign_in_lasts=timedelta(days=1))
+    studies = [make_study(upload=os.urandom(60_000), study={"notes": "x" * 4000}) for _ in range(400)]
+    refused = []
+
+    def save_until_full():
+        for new in studies:
+            save_study(on_it, doctor, new)
+
+    with pytest.raises(Unavailable) as caught:
+        save_until_full()
+    refused.append(str(caught.value))
+    assert any(word in refused[0] for word in ("No space left", "cannot be used", "not certain"))
+    filler.unlink()
+    stored = assert_whole(on_it, doctor, studies)
+    assert 0 < len(stored) < 199
+    assert list(vault.new.iterdir()) == []
+    make_all_old(on_it)
+    sweep(on_it)
+    assert check(on_it).whole
+    save_study(on_it, doctor, make_study())
+    on_it.close()
 
 
 def test_a_vault_that_fails_at_the_renaming(store, doctor, make_study):
