@@ -36,7 +36,8 @@ class Network:
     last one of feature maps and ``outline_layers`` are ever coarser ones before it, from a quarter of the slice's side
     on, from which outlines are learnt; ``settle_normalisation`` says whether the starting weights' moments are to be
     measured anew on slices; ``kept`` begins the names of layers that stay as their starting weights have them: edges
-    and textures that every picture has.
+    and textures that every picture has; ``side`` is the largest side it looks at, to which larger slices are reduced
+    inside it.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Network:
     outline_layers: tuple[str, ...]
     settle_normalisation: bool
     kept: tuple[str, ...] = ()
+    side: int = 224
 
     @property
     def feature_layers(self) -> tuple[str, ...]:
@@ -114,6 +116,7 @@ NETWORKS: dict[str, Network] = {
             ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out"),
             True,
             ("conv1_", "conv2_"),
+            160,
         ),
         Network(
             "vgg16",
@@ -127,6 +130,7 @@ NETWORKS: dict[str, Network] = {
             ("block3_conv3", "block4_conv3"),
             False,
             ("block1_", "block2_"),
+            160,
         ),
     )
 }
@@ -146,6 +150,8 @@ def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> k
 
     network = get_network(key)
     grey = keras.Input((size, size, 1), name="slice", dtype="float32")
+    if size > network.side:
+        grey = keras.layers.Resizing(network.side, network.side, antialias=True, dtype="float32", name="reduced")(grey)
     channels = [
         keras.layers.Rescaling(scale, offset, name=f"channel_{index}")(grey)
         for index, (scale, offset) in enumerate(zip(network.scale, network.offset, strict=True))
