@@ -8,7 +8,8 @@ import streamlit as st
 
 from pages.view import acting, answer, frame, kept, viewer, words
 from services.errors import FalxError, NotFound
-from services.records.studies import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView, read_file
+from services.records.studies import read_file
+from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView
 from services.tasks import get_task
 
 QUESTION = "What did this study show?"

@@ -25,18 +25,9 @@ from services.inference.prediction import Answer, HeatMap, Outline, Prediction
 from services.inference.repository import ModelRepository
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
-from services.records.studies import (
-    HEAT_MAP,
-    OUTLINE,
-    REPORT,
-    UPLOAD,
-    NewStudy,
-    StudyView,
-    get_study,
-    read_file,
-    save_study,
-)
+from services.records.studies import NewStudy, get_study, read_file, save_study
 from services.records.tables import PatientCreate, StudyCreate
+from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView
 from services.reports import content
 from services.reports.evidence import evidence_of
 from services.reports.report import build_report

@@ -10,7 +10,8 @@ from pages.view import acting
 from pages.view.words import VERDICTS, class_name, day, dot, moment, percent, plain
 from services.inference.prediction import Verdict
 from services.records.history import StudySummary
-from services.records.studies import REPORT, read_file
+from services.records.studies import read_file
+from services.records.views import REPORT
 
 _WIDTHS = (3.2, 3.4, 2.2, 2.2, 0.9)
 _HEADS = ("Patient", "Answer", "Study date", "Saved", "Report")

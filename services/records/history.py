@@ -114,7 +114,7 @@ def find_studies(
         .join(page, page.c.id == col(Study.id))
         .join(Patient, col(Patient.id) == col(Study.patient_id))
         .join(User, col(User.id) == col(Study.reader_id))
-        .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
+        .outerjoin(PredictionRow, _own_answer())
         .order_by(*newest)
     )
     with reading(store.engine) as session:
@@ -140,7 +140,7 @@ def counts(store: Store, actor: Actor) -> Counts:
             _number(and_(recent, col(PredictionRow.id).is_(None))),
         )
         .select_from(Study)
-        .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
+        .outerjoin(PredictionRow, _own_answer())
         .where(visible_studies(actor, Action.STUDY_COUNT))
     )
     with reading(store.engine) as session:
@@ -150,6 +150,11 @@ def counts(store: Store, actor: Actor) -> Counts:
 
 def _number(condition: ColumnElement[bool]) -> Any:
     return func.sum(case((condition, 1), else_=0))
+
+
+def _own_answer() -> ColumnElement[bool]:
+    """A condition on Study and PredictionRow: this is the study's own answer, and no later model's."""
+    return and_(col(PredictionRow.study_id) == col(Study.id), col(PredictionRow.position) == 1)
 
 
 def _recent() -> ColumnElement[bool]:
@@ -188,7 +193,7 @@ def _conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
         asked.append(col(Study.study_date) <= filters.last)
     if filters.task is not None:
         asked.append(col(Study.task) == filters.task)
-    answer = select(PredictionRow.id).where(PredictionRow.study_id == Study.id)
+    answer = select(PredictionRow.id).where(_own_answer())
     if filters.label is not None:
         asked.append(answer.where(PredictionRow.label == filters.label).exists())
     if filters.positive:
