@@ -11,7 +11,8 @@ import streamlit as st
 from pages.view import acting, frame, rows
 from pages.view.words import VERDICTS, plain
 from services.inference.prediction import Verdict
-from services.records.history import PageKey, StudyFilters, find_studies
+from services.records.filters import StudyFilters
+from services.records.history import PageKey, find_studies
 from services.records.rights import Action, may
 from services.tasks import get_task
 

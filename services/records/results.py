@@ -59,7 +59,7 @@ def get_result(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Result
         return write(store.engine, work)
 
 
-def _released() -> Select[tuple[Study, Review, Release, str]]:
+def _released() -> Select[Study, Review, Release, str]:
     return (
         select(Study, Review, Release, User.full_name)
         .join(Review, col(Review.study_id) == col(Study.id))

@@ -149,6 +149,11 @@ def _checked_answer(new: NewStudy) -> PredictionCreate | None:
         raise InvalidRecord(f"The answer of {answer.model} is not one to the task “{task.key}”: analyse it again.")
     if len(answer.classes) != len(answer.probabilities):
         raise InvalidRecord("The answer must give one probability a class: analyse it again.")
+    return to_be_stored(answer, new.heat_map_method, new.heat_map_layer)
+
+
+def to_be_stored(answer: Prediction, heat_map_method: str, heat_map_layer: str) -> PredictionCreate:
+    """An answer as its row takes it. Raises InvalidRecord where it contradicts itself."""
     return PredictionCreate(
         task=answer.model.task,
         network=answer.model.network,
@@ -159,8 +164,8 @@ def _checked_answer(new: NewStudy) -> PredictionCreate | None:
         verdict=answer.verdict,
         probabilities=tuple(zip(answer.classes, answer.probabilities, strict=True)),
         milliseconds=answer.milliseconds,
-        heat_map_method=new.heat_map_method,
-        heat_map_layer=new.heat_map_layer,
+        heat_map_method=heat_map_method,
+        heat_map_layer=heat_map_layer,
     )
 
 
