@@ -27,6 +27,7 @@ from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
 from services.records.studies import NewStudy, get_study, read_file, save_study
 from services.records.tables import PatientCreate, StudyCreate
+from services.records.tables.patients import PatientBase
 from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView
 from services.reports import content
 from services.reports.evidence import evidence_of
@@ -190,7 +191,7 @@ class Workbench:
         require(actor, Action.STUDY_SAVE)
         new = _new_study(analysis, details)
         report = build_report(self._report_content(actor, analysis, new))
-        stem = f"falx-{new.study.study_date:%Y%m%d}-{str(new.public_id)[:8]}"
+        stem = file_stem(new.study.study_date, new.public_id)
         files = {**new.files, REPORT: (report, "application/pdf", f"{stem}.pdf")}
         if analysis.heat is not None:
             files[HEAT_MAP] = (to_png(analysis.heat.values), "image/png", f"{stem}-heat-map.png")
@@ -222,12 +223,10 @@ class Workbench:
         return values
 
     def _report_content(self, actor: Actor, analysis: Analysis, new: NewStudy) -> content.ReportContent:
-        patient, prediction = new.patient, analysis.prediction
+        prediction = analysis.prediction
         return content.ReportContent(
             task=analysis.task,
-            patient=content.PatientDetails(
-                patient.name, patient.identifier or "", patient.birth_date, patient.sex.value
-            ),
+            patient=patient_details(new.patient),
             study=content.StudyDetails(
                 identifier=str(new.public_id),
                 created=new.created,
@@ -244,6 +243,16 @@ class Workbench:
             evidence=evidence_of(self.engine.repository.card(prediction.model)) if prediction else None,
             demo=self.demo,
         )
+
+
+def patient_details(patient: PatientBase) -> content.PatientDetails:
+    """The patient as a report prints them."""
+    return content.PatientDetails(patient.name, patient.identifier or "", patient.birth_date, patient.sex.value)
+
+
+def file_stem(study_date: date, public_id: uuid.UUID) -> str:
+    """How the files of a study begin; it names nobody."""
+    return f"falx-{study_date:%Y%m%d}-{str(public_id)[:8]}"
 
 
 def _new_study(analysis: Analysis, details: Details) -> NewStudy:

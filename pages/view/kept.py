@@ -30,7 +30,12 @@ def reopened(user_id: int, public_id: str, _actor: Actor) -> Reopened:
     return acting.workbench().reopen(_actor, public_id)
 
 
+def forget_studies() -> None:
+    """Let go of the stored studies: one of them has changed."""
+    reopened.clear()
+
+
 def forget() -> None:
     """Let go of everything that this session keeps."""
     analysed.clear()
-    reopened.clear()
+    forget_studies()

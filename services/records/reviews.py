@@ -22,8 +22,6 @@ from services.records.lookup import noting_refusals, one_study
 from services.records.rights import Action, Actor, require
 from services.records.store import Store
 from services.records.tables import (
-    OTHER,
-    UNDETERMINED,
     Decision,
     FileCreate,
     Release,
@@ -38,6 +36,7 @@ from services.records.tables import (
 from services.records.vault import Batch
 from services.records.views import PICTURE, REPORT, StudyView, view_of
 from services.tasks import get_task
+from services.tasks.task import OTHER, UNDETERMINED
 
 AMENDED = "The review was amended."
 File = tuple[bytes, str, str]
@@ -51,13 +50,18 @@ class NewReview:
     created: datetime = field(default_factory=now)
 
 
+def said_by_the_model(view: StudyView) -> str:
+    """The class that the study's own model names, and UNDETERMINED where it is uncertain or was not asked."""
+    return view.prediction.label if view.prediction and view.verdict is Verdict.ANSWERED else UNDETERMINED
+
+
 def label_of(view: StudyView, review: ReviewCreate) -> str:
     """The finding that a review comes to: a class, OTHER or UNDETERMINED.
 
     Who agrees with an uncertain or refused answer says that the slice does not tell. Raises InvalidRecord for a finding
     that is none of the task's, and for an override that says what the model says.
     """
-    said = view.prediction.label if view.prediction and view.verdict is Verdict.ANSWERED else UNDETERMINED
+    said = said_by_the_model(view)
     if review.decision is Decision.AGREE:
         return said
     if review.label not in (*get_task(view.task).class_keys, OTHER, UNDETERMINED):

@@ -9,8 +9,6 @@ from services.records.tables.audit import AuditEvent, Outcome
 from services.records.tables.files import FileCreate, FilePublic, StudyFile
 from services.records.tables.patients import Patient, PatientCreate, PatientPublic, Sex
 from services.records.tables.reviews import (
-    OTHER,
-    UNDETERMINED,
     Decision,
     Release,
     ReleaseCreate,
@@ -40,8 +38,6 @@ __all__ = [
     "PredictionCreate",
     "StudyFile",
     "Decision",
-    "OTHER",
-    "UNDETERMINED",
     "Review",
     "ReviewCreate",
     "ReviewPublic",

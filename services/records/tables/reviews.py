@@ -13,9 +13,6 @@ from sqlmodel import Field, SQLModel
 from services.records.columns import TABLE_OPTIONS, Checked, UtcTime, now, words
 from services.records.text import clean_line, clean_text
 
-# Findings beside a task's classes: one that is none of them, and that the slice does not tell.
-OTHER, UNDETERMINED = "other", "undetermined"
-
 
 class Decision(StrEnum):
     """Whether the doctor agrees with the model's verdict or overrides it."""
@@ -25,7 +22,7 @@ class Decision(StrEnum):
 
 
 class ReviewBase(SQLModel):
-    """A doctor's reading. ``label`` is a class of the study's task, OTHER or UNDETERMINED."""
+    """A doctor's reading. ``label`` is a class of the study's task, or task.OTHER or task.UNDETERMINED."""
 
     decision: Decision = Field(sa_type=words(Decision))
     label: str = Field(default="", max_length=64, title="finding")

@@ -106,7 +106,7 @@ class Study(StudyBase, table=True):
     reader_id: int = Field(foreign_key="user.id")
     created: datetime = Field(default_factory=now, sa_type=UtcTime())
     state: State = Field(default=State.AWAITING, sa_type=words(State))
-    deleted: datetime | None = Field(default=None, sa_type=UtcTime(), index=True)
+    deleted: datetime | None = Field(default=None, sa_type=UtcTime())
     deleted_by_id: int | None = Field(default=None, foreign_key="user.id", index=True)
     deletion_reason: str = Field(default="", max_length=500)
 

@@ -47,7 +47,6 @@ def upgrade() -> None:
         study.alter_column(
             "deletion_reason", existing_type=sa.String(500), existing_nullable=False, server_default=None
         )
-    op.create_index("ix_study_deleted", "study", ["deleted"])
     op.create_index("ix_study_deleted_by_id", "study", ["deleted_by_id"])
     op.create_index("ix_study_reader_id_study_date_public_id", "study", BY_DAY)
     op.create_index("ix_study_reader_id_state_created_public_id", "study", BY_STATE)
@@ -109,6 +108,5 @@ def downgrade() -> None:
     with op.batch_alter_table("study") as study:
         study.drop_constraint("fk_study_deleted_by_id_user", type_="foreignkey")
         study.drop_index("ix_study_deleted_by_id")
-        study.drop_index("ix_study_deleted")
         for column in ("deletion_reason", "deleted_by_id", "deleted", "state"):
             study.drop_column(column)
