@@ -1,4 +1,4 @@
-"""One released result, for the patient whose it is: the finding in plain words, the doctor's note, picture and report."""
+"""One released result, for its patient: the finding in plain words, the doctor's note, picture and report."""
 
 from __future__ import annotations
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.view import acting, frame, viewer, words
-from services import followup
+from pages.view import acting, frame, kept, viewer, words
 from services.errors import FalxError, NotFound
 from services.imaging.overlay import at_most, overlay
 from services.records.views import StudyView
@@ -22,7 +21,7 @@ def page() -> None:
         if not one or not other:
             raise NotFound("This address does not name two studies. Tick two of one patient in the history.")
         with st.spinner("Opening both studies"):
-            pair = opened(acting.person().user_id, one, other)
+            pair = kept.side_by_side(acting.person().user_id, one, other, acting.person())
     except FalxError:
         frame.title(QUESTION)
         raise
@@ -33,12 +32,6 @@ def page() -> None:
     for column, stored in zip(st.columns(2, gap="medium"), pair, strict=True):
         with column:
             side(stored, warm=warm)
-
-
-@st.cache_data(scope="session", max_entries=2, ttl="10m", show_spinner=False)
-def opened(user_id: int, one: str, other: str) -> tuple[Reopened, Reopened]:
-    """Both studies; a look at them is noted once each time that they are opened anew."""
-    return followup.side_by_side(acting.workbench(), acting.person(), one, other)
 
 
 def side(stored: Reopened, *, warm: bool) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 from datetime import date
 
 import pytest
@@ -12,6 +14,8 @@ from pypdf import PdfReader
 from services import followup
 from services.errors import InvalidRecord, NotAllowed, NotFound
 from services.imaging.phantom import as_dicom, as_png
+from services.inference.engine import Engine
+from services.inference.repository import ModelRepository
 from services.records.columns import now
 from services.records.demo import ensure_demo_accounts
 from services.records.people import authenticate
@@ -119,14 +123,19 @@ def test_two_studies_of_one_patient_stand_side_by_side_the_earlier_first(bench, 
         followup.side_by_side(bench, doctor, later.public_id, stranger.public_id)
 
 
-def test_another_network_that_serves_is_asked_about_the_stored_slice(bench, doctor, answers):
+def test_another_model_that_serves_is_asked_about_the_stored_slice(bench, doctor, answers, tmp_path):
+    """The version that served before stands in for another model; the repository is otherwise the shipped one."""
     saved = save(bench, doctor, answers[1])
-    others = [n for n in bench.engine.repository.live()[TASK].versions if n != saved.prediction.model.network]
-    if not others:
-        pytest.skip("one network serves")
-    view = followup.ask_again(bench, doctor, saved.public_id, others[0])
-    (opinion,) = view.opinions
-    assert opinion.model.network == others[0]
-    assert view.prediction == saved.prediction
     with pytest.raises(InvalidRecord, match="stored already"):
-        followup.ask_again(bench, doctor, saved.public_id, others[0])
+        followup.ask_again(bench, doctor, saved.public_id, saved.prediction.model.network)
+    models = Settings().models_dir
+    serving = json.loads((models / "live.json").read_text(encoding="utf-8"))[TASK]
+    change = next(change for change in reversed(serving["history"]) if change["before"])
+    (tmp_path / TASK).symlink_to(models / TASK)
+    live = {TASK: {"default": change["network"], "versions": {change["network"]: change["before"]}}}
+    (tmp_path / "live.json").write_text(json.dumps(live), encoding="utf-8")
+    before = dataclasses.replace(bench, engine=Engine(ModelRepository(tmp_path)))
+    view = followup.ask_again(before, doctor, saved.public_id, change["network"])
+    (opinion,) = view.opinions
+    assert (opinion.model.network, opinion.model.version) == (change["network"], change["before"])
+    assert view.prediction == saved.prediction
