@@ -9,6 +9,7 @@ from datetime import date, datetime
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
+from services.errors import NotFound
 from services.records import audit
 from services.records.database import reading, write
 from services.records.lookup import noting_refusals, one_study
@@ -55,8 +56,14 @@ def get_result(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Result
         audit.record(session, actor, Action.RESULT_VIEW, f"study {study.public_id}")
         return _result(*session.exec(_released().where(Study.id == study.id)).one())
 
-    with noting_refusals(store.engine, actor, Action.RESULT_VIEW, public_id):
-        return write(store.engine, work)
+    try:
+        with noting_refusals(store.engine, actor, Action.RESULT_VIEW, public_id):
+            return write(store.engine, work)
+    except NotFound:
+        # A patient has no history to look in.
+        raise NotFound(
+            "There is no such result, or it is not released to you. Look for it on the first page."
+        ) from None
 
 
 def _released() -> Select[Study, Review, Release, str]:

@@ -61,7 +61,7 @@ def test_a_doctor_reviews_and_releases_and_the_patient_reads_it_on_a_phone(app, 
         sign_in(phone, app.url, "patient")
         read(phone, "No result has been released to you.")
         go(phone, app.url, f"result?id={study}")
-        before = read(phone, "There is no such study, or it is not yours.")
+        before = read(phone, "There is no such result, or it is not released to you.")
         assert "Rosa" not in before
 
         click(driver, ".st-key-open_review button")
@@ -103,7 +103,7 @@ def test_a_doctor_reviews_and_releases_and_the_patient_reads_it_on_a_phone(app, 
         click(driver, ".st-key-save_withdrawal button")
         read(driver, "Release withdrawn: Sent too early.")
         go(phone, app.url, f"result?id={study}")
-        read(phone, "There is no such study, or it is not yours.")
+        read(phone, "There is no such result, or it is not released to you.")
     assert traces(app) == []
 
 
