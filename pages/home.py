@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
 import streamlit as st
 
@@ -79,7 +80,8 @@ def by_confidence(found: Sequence[Month], months: Sequence[date]) -> list[Series
     tally: Counter[tuple[date, float | None]] = Counter()
     for m in found:
         tally[m.month, m.band] += m.studies
-    names = [f"{100 * low:.0f}% and more" for low in BANDS[:-1]] + [f"below {100 * BANDS[-2]:.0f}%"]
+    between = [f"{100 * low:.0f} to {100 * high:.0f}%" for high, low in pairwise(BANDS[:-1])]
+    names = [f"{100 * BANDS[0]:.0f}% and more", *between, f"below {100 * BANDS[-2]:.0f}%"]
     shades = charts.shades(len(BANDS))
     series: list[Series] = [
         (name, shade, [tally[month, low] for month in months])

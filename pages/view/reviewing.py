@@ -14,7 +14,7 @@ from services.records.tables import Decision, ReleaseCreate, ReviewCreate, State
 from services.records.views import StudyView
 from services.reports import words as said
 from services.tasks import get_task
-from services.tasks.task import OTHER, UNDETERMINED
+from services.tasks.task import INDETERMINATE, OTHER
 
 ASKING, DELETED = "study_asking", "study_deleted"
 
@@ -96,7 +96,7 @@ def _review(view: StudyView) -> None:
     )  # fmt: skip
     label, overrides = "", decision is Decision.OVERRIDE
     if overrides:
-        findings = [key for key in (*task.class_keys, OTHER, UNDETERMINED) if key != model]
+        findings = [key for key in (*task.class_keys, OTHER, INDETERMINATE) if key != model]
         label = st.selectbox(
             "Your finding", findings, format_func=lambda key: task.finding_name(key).capitalize(), key="review_label"
         )

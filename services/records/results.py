@@ -22,7 +22,7 @@ MOST_RESULTS = 200
 
 @dataclass(frozen=True)
 class Result:
-    """A released study; ``label`` is the reviewing doctor's finding: a class of the task, OTHER or UNDETERMINED."""
+    """A released study; ``label`` is the reviewing doctor's finding: a class of the task, OTHER or INDETERMINATE."""
 
     public_id: uuid.UUID
     study_date: date

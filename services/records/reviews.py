@@ -36,7 +36,7 @@ from services.records.tables import (
 from services.records.vault import Batch
 from services.records.views import PICTURE, REPORT, StudyView, view_of
 from services.tasks import get_task
-from services.tasks.task import OTHER, UNDETERMINED
+from services.tasks.task import INDETERMINATE, OTHER
 
 AMENDED = "The review was amended."
 File = tuple[bytes, str, str]
@@ -51,12 +51,12 @@ class NewReview:
 
 
 def said_by_the_model(view: StudyView) -> str:
-    """The class that the study's own model names, and UNDETERMINED where it is uncertain or was not asked."""
-    return view.prediction.label if view.prediction and view.verdict is Verdict.ANSWERED else UNDETERMINED
+    """The class that the study's own model names, and INDETERMINATE where it is uncertain or was not asked."""
+    return view.prediction.label if view.prediction and view.verdict is Verdict.ANSWERED else INDETERMINATE
 
 
 def label_of(view: StudyView, review: ReviewCreate) -> str:
-    """The finding that a review comes to: a class, OTHER or UNDETERMINED.
+    """The finding that a review comes to: a class, OTHER or INDETERMINATE.
 
     Who agrees with an uncertain or refused answer says that the slice does not tell. Raises InvalidRecord for a finding
     that is none of the task's, and for an override that says what the model says.
@@ -64,7 +64,7 @@ def label_of(view: StudyView, review: ReviewCreate) -> str:
     said = said_by_the_model(view)
     if review.decision is Decision.AGREE:
         return said
-    if review.label not in (*get_task(view.task).class_keys, OTHER, UNDETERMINED):
+    if review.label not in (*get_task(view.task).class_keys, OTHER, INDETERMINATE):
         raise InvalidRecord("This finding is none that the task knows. Choose one of the list.")
     if review.label == said:
         raise InvalidRecord("That is what the model says. Agree with it, or choose another finding.")

@@ -67,7 +67,7 @@ class ModelEvidence:
 class ReviewDetails:
     """A doctor's review. ``created`` carries its time zone and dates the amended report.
 
-    ``label`` is a class of the task, OTHER or UNDETERMINED; ``earlier`` counts the reviews that this one supersedes.
+    ``label`` is a class of the task, OTHER or INDETERMINATE; ``earlier`` counts the reviews that this one supersedes.
     """
 
     reviewer: str

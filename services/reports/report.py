@@ -15,7 +15,7 @@ from services.reports.content import ReportContent
 from services.reports.document import Sheet
 from services.reports.glyphs import printable_content
 from services.settings import VERSION
-from services.tasks.task import OTHER, UNDETERMINED
+from services.tasks.task import INDETERMINATE, OTHER
 
 DEMO = "Demonstration mode: not for any real patient."
 
@@ -70,7 +70,7 @@ def _check(content: ReportContent) -> None:
     if content.study.created.tzinfo is None:
         raise ReportError("The time of the study carries no time zone. Save the study again.")
     review = content.review
-    if review is not None and review.label not in keys | {OTHER, UNDETERMINED}:
+    if review is not None and review.label not in keys | {OTHER, INDETERMINATE}:
         raise ReportError("The review names a finding that the task does not have. Review the study again.")
     if prediction is not None and not set(prediction.classes) <= keys:
         raise ReportError("The answer names a class that its task does not have. Analyse the slice again.")

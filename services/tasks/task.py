@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 # What a doctor may find beside a task's classes: something that is none of them, and that the slice does not tell.
-OTHER, UNDETERMINED = "other", "undetermined"
+OTHER, INDETERMINATE = "other", "indeterminate"
 Denoise = Literal["none", "median", "bilateral", "non-local means"]
 
 
@@ -82,16 +82,14 @@ class Task:
         raise KeyError(key)
 
     def finding_name(self, label: str) -> str:
-        """A doctor's finding as a noun: a class, OTHER or UNDETERMINED; KeyError for anything else."""
-        return {OTHER: "another finding", UNDETERMINED: "not to be told from this slice"}.get(label) or self.class_info(
-            label
-        ).name
+        """A doctor's finding as a noun: a class, OTHER or INDETERMINATE; KeyError for anything else."""
+        return {OTHER: "another finding", INDETERMINATE: "indeterminate"}.get(label) or self.class_info(label).name
 
     def lay_finding(self, label: str) -> str:
         """A doctor's finding as a sentence to the patient; KeyError for a label that the task does not know."""
         if label == OTHER:
             return "Your doctor sees something else than what was looked for here. Their note says what."
-        if label == UNDETERMINED:
+        if label == INDETERMINATE:
             return "This picture alone does not tell. Your doctor's note says what comes next."
         info = self.class_info(label)
         return info.lay or f"Your doctor's finding: {info.name}."

@@ -22,7 +22,7 @@ class Decision(StrEnum):
 
 
 class ReviewBase(SQLModel):
-    """A doctor's reading. ``label`` is a class of the study's task, or task.OTHER or task.UNDETERMINED."""
+    """A doctor's reading. ``label`` is a class of the study's task, or task.OTHER or task.INDETERMINATE."""
 
     decision: Decision = Field(sa_type=words(Decision))
     label: str = Field(default="", max_length=64, title="finding")

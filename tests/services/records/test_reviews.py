@@ -73,7 +73,7 @@ def test_a_review_keeps_the_models_finding_and_the_first_report(store, doctor, m
 
 
 @pytest.mark.parametrize(
-    ("kind", "label"), [({}, "glioma"), ({"unsure": True}, "undetermined"), ({"refused": True}, "undetermined")]
+    ("kind", "label"), [({}, "glioma"), ({"unsure": True}, "indeterminate"), ({"refused": True}, "indeterminate")]
 )
 def test_who_agrees_takes_the_models_verdict(store, doctor, make_study, answer, kind, label):
     unsure = {"prediction": answer("glioma", 0.5)} if kind.pop("unsure", False) else {}
