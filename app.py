@@ -15,6 +15,8 @@ PAGES = {
     "analyse": ("Analyse", "neurology", Action.STUDY_SAVE, True),
     "history": ("History", "history", Action.STUDY_FIND, True),
     "study": ("Study", "radiology", Action.STUDY_VIEW, False),
+    "side_by_side": ("Side by side", "compare", Action.STUDY_VIEW, False),
+    "result": ("Result", "clinical_notes", Action.RESULT_VIEW, False),
     "patients": ("Patients", "groups", Action.PATIENT_FIND, True),
     "compare": ("Model metrics", "monitoring", Action.METRICS_VIEW, True),
     "admin": ("Administration", "admin_panel_settings", Action.ACCOUNT_LIST, True),

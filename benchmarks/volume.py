@@ -20,8 +20,9 @@ from benchmarks import page
 from benchmarks.measure import Result, by_turns, milliseconds, pair_ratios
 from services.inference.prediction import Verdict
 from services.records.database import make_engine, reading, write
+from services.records.filters import StudyFilters
 from services.records.folder import FolderVault
-from services.records.history import PageKey, StudyFilters, counts, find_studies
+from services.records.history import PageKey, counts, find_studies
 from services.records.load import make_load
 from services.records.rights import Actor
 from services.records.schema import migrate

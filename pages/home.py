@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date
+from itertools import pairwise
 
 import streamlit as st
 
 from pages.view import acting, charts, frame, rows, tiles
-from pages.view.words import dot, interval
+from pages.view.charts import Series
+from pages.view.words import DASH, day, interval, moment, plain
 from services.errors import ModelNotFound
 from services.inference.prediction import Verdict
-from services.records.history import Counts, StudySummary, counts, find_studies
+from services.records.filters import StudyFilters
+from services.records.history import Counts, counts, find_studies
 from services.records.people import list_users
-from services.records.tables import Role
+from services.records.results import find_results
+from services.records.tables import Role, State
+from services.records.trends import BANDS, Month, agreement, by_month, last_months
 from services.tasks import get_task
 
-LATEST, TREND, WEEKS, OPEN = 8, 200, 8, "open"
+LATEST, MONTHS, OPEN = 8, 12, "open"
 
 
 def doctor() -> None:
     frame.title("What needs me?")
     numbers = counts(acting.store(), acting.person())
     history = "pages/history.py"
-    with tiles.row(5):
+    with tiles.row(6):
+        tiles.link("Awaiting review", numbers.awaiting, history, "Review them", {"state": State.AWAITING.value})
         uncertain, refused = ({"verdict": verdict, "saved": "week"} for verdict in ("uncertain", "refused"))
         tiles.link("Uncertain this week", numbers.uncertain_this_week, history, "Look at them", uncertain)
         tiles.link("Refused this week", numbers.refused_this_week, history, "Look at them", refused)
@@ -31,17 +38,17 @@ def doctor() -> None:
         tiles.link("Tumours suggested", at_least(numbers.positive, numbers), history, "See them", tumours)
         tiles.link("Studies", at_least(numbers.studies, numbers), history, f"{numbers.studies_this_week} this week")
         tiles.link("Patients", at_least(numbers.patients, numbers), "pages/patients.py", "See them")
-    studies = find_studies(acting.store(), acting.person(), limit=TREND).studies
-    if not studies:
+    if not numbers.studies:
         rows.none_yet("neurology", "Nothing waits for you. Analyse a first slice; the samples need no file of yours.")
         st.page_link("pages/analyse.py", label="Analyse a slice", icon=":material/neurology:")
         return
+    waiting = StudyFilters(state=State.AWAITING) if numbers.awaiting else StudyFilters()
     with st.container(key="section", horizontal=True, vertical_alignment="center"):
-        st.header("Latest studies", anchor=False, width="stretch")
+        head = "Awaiting your review" if numbers.awaiting else "Latest studies"
+        st.header(head, anchor=False, width="stretch")
         st.page_link("pages/analyse.py", label="Analyse a slice", icon=":material/neurology:")
-    rows.draw(studies[:LATEST], key="home")
-    st.header("Answers by week of study", anchor=False)
-    trend(studies)
+    rows.draw(find_studies(acting.store(), acting.person(), waiting, limit=LATEST).studies, key="home")
+    trend()
 
 
 def at_least(number: int, numbers: Counts) -> str:
@@ -49,22 +56,43 @@ def at_least(number: int, numbers: Counts) -> str:
     return f"{number:,}" if numbers.whole else f"{number:,}+"
 
 
-def trend(studies: tuple[StudySummary, ...]) -> None:
-    """What the answers were in each of the last weeks; uncertain and refused ones have no class."""
+def trend() -> None:
+    """The answers of the last months, by class or by confidence; uncertain and refused ones have no class."""
+    with st.container(key="trend_head", horizontal=True, vertical_alignment="center"):
+        st.header("Answers by month of study", anchor=False, width="stretch")
+        by = st.segmented_control(
+            "Count by", ["class", "confidence"], default="class", required=True, key="trend_by",
+            format_func=str.capitalize, label_visibility="collapsed",
+        )  # fmt: skip
+    months = last_months(MONTHS)
+    found = by_month(acting.store(), acting.person(), MONTHS)
+    series = by_class(found, months) if by == "class" else by_confidence(found, months)
+    charts.counts_by([f"{month:%b}<br>{month:%Y}" for month in months], series, what="Studies", key=f"trend_{by}")
+
+
+def by_class(found: Sequence[Month], months: Sequence[date]) -> list[Series]:
     task = get_task(acting.TASK)
-    this_week = date.today() - timedelta(days=date.today().weekday())  # noqa: DTZ011 - weeks of the local calendar
-    weeks = [this_week - timedelta(weeks=n) for n in reversed(range(WEEKS))]
     tally: Counter[tuple[date, str]] = Counter()
-    for study in studies:
-        day, answered = study.study_date, study.verdict is Verdict.ANSWERED
-        tally[day - timedelta(days=day.weekday()), (study.label if answered else None) or OPEN] += 1
-    series = [(c.name, c.colour, [tally[week, c.key] for week in weeks]) for c in task.classes]
-    series.append(("uncertain or refused", None, [tally[week, OPEN] for week in weeks]))
-    with st.container(key="trend_legend", horizontal=True, gap="small"):
-        for c in task.classes:
-            st.markdown(f"{dot(task.key, c.key)} {c.name}", width="content")
-        st.markdown(f"{dot(task.key, None)} uncertain or refused", width="content")
-    charts.counts_by([f"{week:%d}<br>{week:%b}" for week in weeks], series, what="Studies", key="trend")
+    for m in found:
+        answered = m.verdict is Verdict.ANSWERED and m.label in task.class_keys
+        tally[m.month, (m.label if answered else None) or OPEN] += m.studies
+    series: list[Series] = [(c.name, c.colour, [tally[month, c.key] for month in months]) for c in task.classes]
+    return [*series, ("uncertain or refused", None, [tally[month, OPEN] for month in months])]
+
+
+def by_confidence(found: Sequence[Month], months: Sequence[date]) -> list[Series]:
+    """The bands from the surest down, and what was refused."""
+    tally: Counter[tuple[date, float | None]] = Counter()
+    for m in found:
+        tally[m.month, m.band] += m.studies
+    between = [f"{100 * low:.0f} to {100 * high:.0f}%" for high, low in pairwise(BANDS[:-1])]
+    names = [f"{100 * BANDS[0]:.0f}% and more", *between, f"below {100 * BANDS[-2]:.0f}%"]
+    shades = charts.shades(len(BANDS))
+    series: list[Series] = [
+        (name, shade, [tally[month, low] for month in months])
+        for name, shade, low in zip(names, shades, BANDS, strict=True)
+    ]
+    return [*series, ("refused", None, [tally[month, None] for month in months])]
 
 
 def researcher() -> None:
@@ -93,6 +121,23 @@ def researcher() -> None:
         )
     if not repository.live():
         rows.none_yet("monitoring", "No model serves yet. Register one with “python -m training register”.")
+    practice()
+
+
+def practice() -> None:
+    """How the models are used and whether doctors agree, over all studies; numbers only."""
+    store, actor = acting.store(), acting.person()
+    numbers, reviews = counts(store, actor), agreement(store, actor)
+    reviewed = reviews.agreed + reviews.overridden
+    share = f"{100 * reviews.agreed / reviewed:.0f}%" if reviewed else DASH
+    st.header("In practice", anchor=False)
+    with tiles.row(4, key="practice"):
+        compare = "pages/compare.py"
+        tiles.link("Studies stored", numbers.studies, compare, f"of {numbers.patients} patients")
+        tiles.link("Tumours named", numbers.positive, compare, "by an answer that was certain")
+        tiles.link("Studies reviewed", reviewed, compare, f"{numbers.awaiting} await a review")
+        tiles.link("Reviews that agree", share, compare, f"{reviews.overridden} override the model")
+    trend()
 
 
 def administrator() -> None:
@@ -112,11 +157,18 @@ def administrator() -> None:
 
 def patient() -> None:
     frame.title("Which of my results can I read?")
-    if not find_studies(acting.store(), acting.person()).studies:
+    results = find_results(acting.store(), acting.person())
+    if not results:
         rows.none_yet(
             "inbox",
             "No result has been released to you. Your doctor releases a result after reading it; ask there first.",
         )
+    for result in results:
+        with st.container(key=f"tile_result_{result.public_id.hex}", border=True, gap="xsmall"):
+            st.markdown(f"**Picture of {day(result.study_date)}**")
+            st.markdown(plain(get_task(result.task).lay_finding(result.label)))
+            st.caption(f"{plain(result.doctor)}, {moment(result.released)}")
+            st.page_link("pages/result.py", label="Read it", query_params={"id": str(result.public_id)})
 
 
 def page() -> None:

@@ -8,7 +8,8 @@ import streamlit as st
 
 from pages.view import acting, frame, rows
 from pages.view.words import DASH, day, moment, plain
-from services.records.history import StudyFilters, StudySummary, find_studies
+from services.records.filters import StudyFilters
+from services.records.history import StudySummary, find_studies
 from services.records.patients import find_patients
 from services.records.tables import PatientPublic
 

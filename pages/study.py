@@ -1,14 +1,17 @@
-"""One stored study, read-only: the picture as it was answered, what happened to it, and its files."""
+"""One stored study: the picture as it was answered, its review, what happened to it, and its files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import streamlit as st
 
-from pages.view import acting, answer, frame, kept, viewer, words
+from pages.view import acting, answer, frame, kept, reviewing, viewer, words
 from services.errors import FalxError, NotFound
-from services.records.studies import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView, read_file
+from services.records.studies import read_file
+from services.records.tables import Decision
+from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView
 from services.tasks import get_task
 
 QUESTION = "What did this study show?"
@@ -48,8 +51,15 @@ def page() -> None:
         with right:
             answer.draw(
                 task, view.prediction, study.heat, view.gate_reasons, view.overrule_reason,
-                key=public_id, actions=lambda: downloads(view),
+                key=public_id, actions=lambda: act(view),
             )  # fmt: skip
+
+
+def act(view: StudyView) -> None:
+    """What stands between the answer and its caveats: the files, the review, other models."""
+    downloads(view)
+    reviewing.draw(view)
+    reviewing.opinions(view)
 
 
 def patient(view: StudyView) -> None:
@@ -93,20 +103,50 @@ def content(view: StudyView, kind: str) -> Callable[[], bytes]:
 def events(view: StudyView) -> None:
     """The course of events, oldest first."""
     answered = "refused by the check" if view.prediction is None else words.VERDICTS[view.verdict]
-    steps = [
-        (words.moment(view.created), f"uploaded and saved by {view.reader}"),
-        ("", f"the model's verdict was “{answered}”"),
-    ]
+    steps = [(words.moment(view.created), f"uploaded and saved by {view.reader}")]
     if view.overrule_reason:
-        steps.insert(1, ("", f"the check overruled: {view.overrule_reason}"))
+        steps.append(("", f"the check overruled: {view.overrule_reason}"))
+    steps.append(("", f"the model's verdict was “{answered}”"))
     if REPORT in view.files:
         steps.append(("", "report written"))
+    steps += [(words.moment(when), what) for when, what in sorted(later(view), key=lambda step: step[0])]
     st.subheader("Course of events", anchor=False)
     with st.container(key="events", gap=None):
         for when, what in steps:
             # A time stays in one piece.
             moment = f":gray[{when.replace(' ', chr(160))}]" if when else ""
             st.markdown(f"{words.plain(what[:1].upper() + what[1:])} {moment}")
+    earlier = view.reports[:-1]
+    if earlier:
+        with st.expander("Earlier reports", icon=":material/history:"):
+            for report in earlier:
+                st.download_button(
+                    f"Report of {words.moment(report.created)}",
+                    old_report(view, report.version),
+                    report.name,
+                    report.media_type,
+                    key=f"get_report_{report.version}",
+                    on_click="ignore",
+                    type="tertiary",
+                )
+
+
+def later(view: StudyView) -> Iterator[tuple[datetime, str]]:
+    """What happened to the study after it was saved, with the moment of each."""
+    for n, review in enumerate(view.reviews):
+        done = "agreed with the model" if review.decision is Decision.AGREE else "overrode the model"
+        found = words.class_name(view.task, review.label)
+        kept_word = "replaced since" if review.superseded else "in force"
+        yield review.created, f"review {n + 1} by {review.reviewer}: {done} ({found}; {kept_word}); report amended"
+    for release in view.releases:
+        yield release.created, f"released to the patient by {release.released_by}"
+        if release.withdrawn:
+            yield release.withdrawn, f"release withdrawn: {release.withdrawal_reason}"
+
+
+def old_report(view: StudyView, version: int) -> Callable[[], bytes]:
+    store, actor = acting.store(), acting.person()
+    return lambda: read_file(store, actor, view.public_id, REPORT, version)
 
 
 frame.run(page)

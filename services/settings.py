@@ -43,6 +43,9 @@ class Settings(BaseSettings):
         None, description="Signs the sign-in cookie; at least 32 characters. Empty: made once and kept in var_dir."
     )
     cookie_days: float = Field(1.0, gt=0, le=30, description="Days until a sign-in must be repeated.")
+    retention_days: int = Field(
+        30, ge=0, description="Days for which a deleted study can be restored; then “purge” removes it for good."
+    )
     max_upload_mb: int = Field(
         LARGEST_UPLOAD_MB,
         ge=1,

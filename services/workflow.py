@@ -27,18 +27,10 @@ from services.inference.repository import ModelRepository
 from services.records import audit
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
-from services.records.studies import (
-    HEAT_MAP,
-    OUTLINE,
-    REPORT,
-    UPLOAD,
-    NewStudy,
-    StudyView,
-    get_study,
-    read_file,
-    save_study,
-)
+from services.records.studies import NewStudy, get_study, read_file, save_study
 from services.records.tables import Outcome, PatientCreate, StudyCreate
+from services.records.tables.patients import PatientBase
+from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView
 from services.reports import content
 from services.reports.evidence import evidence_of
 from services.reports.report import build_report
@@ -215,7 +207,7 @@ class Workbench:
         require(actor, Action.STUDY_SAVE)
         new = _new_study(analysis, details)
         report = build_report(self._report_content(actor, analysis, new))
-        stem = f"falx-{new.study.study_date:%Y%m%d}-{str(new.public_id)[:8]}"
+        stem = file_stem(new.study.study_date, new.public_id)
         files = {**new.files, REPORT: (report, "application/pdf", f"{stem}.pdf")}
         if analysis.heat is not None:
             files[HEAT_MAP] = (to_png(analysis.heat.values), "image/png", f"{stem}-heat-map.png")
@@ -249,12 +241,10 @@ class Workbench:
         return values
 
     def _report_content(self, actor: Actor, analysis: Analysis, new: NewStudy) -> content.ReportContent:
-        patient, prediction = new.patient, analysis.prediction
+        prediction = analysis.prediction
         return content.ReportContent(
             task=analysis.task,
-            patient=content.PatientDetails(
-                patient.name, patient.identifier or "", patient.birth_date, patient.sex.value
-            ),
+            patient=patient_details(new.patient),
             study=content.StudyDetails(
                 identifier=str(new.public_id),
                 created=new.created,
@@ -276,6 +266,16 @@ class Workbench:
 def _named(upload: Upload) -> str:
     """An upload as the trail names it; the stored file's hash begins alike."""
     return f"upload {hashlib.sha256(upload.data).hexdigest()[:16]}"
+
+
+def patient_details(patient: PatientBase) -> content.PatientDetails:
+    """The patient as a report prints them."""
+    return content.PatientDetails(patient.name, patient.identifier or "", patient.birth_date, patient.sex.value)
+
+
+def file_stem(study_date: date, public_id: uuid.UUID) -> str:
+    """How the files of a study begin; it names nobody."""
+    return f"falx-{study_date:%Y%m%d}-{str(public_id)[:8]}"
 
 
 def _new_study(analysis: Analysis, details: Details) -> NewStudy:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from services.records.history import find_studies
 from services.records.schema import migrate
-from services.records.studies import REPORT, UPLOAD, get_study
+from services.records.studies import get_study
 from services.records.upkeep import check
+from services.records.views import REPORT, UPLOAD
 from services.settings import Settings
 from services.workflow import Workbench
 from tools.demo_data import STUDIES, demo_doctor, fill

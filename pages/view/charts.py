@@ -12,12 +12,14 @@ import streamlit as st
 from pages.view import theme
 from services.inference.figures import Estimate, PartFigures
 from services.inference.prediction import Prediction, Verdict
-from services.palette import FONT
+from services.palette import FONT, rgb
 from services.reports.words import percent
 from services.tasks.task import Task
 
 STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showAxisDragHandles": False}
 ROW, SQUARE, LABEL = 38, 520, 30
+# Name, colour (hatched where there is none), and one count a period.
+Series = tuple[str, str | None, Sequence[int]]
 
 
 # The one button of the mode bar: the chart as a PNG of twice the pixels.
@@ -211,9 +213,15 @@ def _wilson(share: float, images: float) -> tuple[float, float]:
     return min(share, centre - reach), max(share, centre + reach)
 
 
-def counts_by(
-    periods: Sequence[str], series: Sequence[tuple[str, str | None, Sequence[int]]], *, what: str, key: str
-) -> None:
+def shades(number: int) -> list[str]:
+    """The accent, then ever closer to the ground, for what has an order and no class."""
+    colours = theme.palette()
+    ends = rgb(colours.accent), rgb(colours.line)
+    steps = [n / max(1, number - 1) for n in range(number)]
+    return ["#" + "".join(f"{round(a + (b - a) * step):02X}" for a, b in zip(*ends, strict=True)) for step in steps]
+
+
+def counts_by(periods: Sequence[str], series: Sequence[Series], *, what: str, key: str) -> None:
     """Stacked counts over time; ``series`` are (name, colour, one count a period), hatched where there is no colour."""
     muted = theme.palette().muted
     figure = go.Figure()
@@ -230,14 +238,15 @@ def counts_by(
             },
             hovertemplate=f"{name}: %{{y}}<extra>%{{x}}</extra>",
         )
-    figure.update_layout(barmode="stack", bargap=0.35, showlegend=False)
+    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal", "itemclick": False}
+    figure.update_layout(barmode="stack", bargap=0.35, showlegend=True, legend=legend)
     figure.update_xaxes(type="category", showgrid=False, tickangle=0)
     figure.update_yaxes(title=what, rangemode="tozero", dtick=_step(series))
     said = "; ".join(f"{name} {sum(numbers)}" for name, _, numbers in series)
-    show(figure, f"{what} by period: {said}.", height=280, key=key)
+    show(figure, f"{what} by period: {said}.", height=330, key=key, top=56)
 
 
-def _step(series: Sequence[tuple[str, str | None, Sequence[int]]]) -> int:
+def _step(series: Sequence[Series]) -> int:
     columns: Any = zip(*(numbers for _, _, numbers in series), strict=True)
     highest = max((sum(column) for column in columns), default=0)
     return max(1, -(-highest // 5))

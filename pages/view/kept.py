@@ -1,6 +1,6 @@
 """What a browser's session keeps of its person's work, so that a control of a page asks for nothing twice.
 
-Both caches have the person in their keys, and the sign-in lets go of them when that person leaves.
+The caches have the person in their keys, and the sign-in lets go of them when that person leaves.
 """
 
 from __future__ import annotations
@@ -30,7 +30,21 @@ def reopened(user_id: int, public_id: str, _actor: Actor) -> Reopened:
     return acting.workbench().reopen(_actor, public_id)
 
 
+@st.cache_data(scope="session", max_entries=2, ttl="10m", show_spinner=False)
+def side_by_side(user_id: int, one: str, other: str, _actor: Actor) -> tuple[Reopened, Reopened]:
+    """Two studies of one patient, the earlier first; looks at them are noted once each time that they are opened."""
+    from services import followup
+
+    return followup.side_by_side(acting.workbench(), _actor, one, other)
+
+
+def forget_studies() -> None:
+    """Let go of the stored studies: one of them has changed."""
+    reopened.clear()
+    side_by_side.clear()
+
+
 def forget() -> None:
     """Let go of everything that this session keeps."""
     analysed.clear()
-    reopened.clear()
+    forget_studies()

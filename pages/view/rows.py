@@ -5,30 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.view import acting
-from pages.view.words import VERDICTS, class_name, day, dot, moment, percent, plain
+from pages.view.words import STATES, VERDICTS, class_name, day, dot, moment, percent, plain
 from services.inference.prediction import Verdict
+from services.records.exports import report_name
 from services.records.history import StudySummary
-from services.records.studies import REPORT, read_file
+from services.records.studies import read_file
+from services.records.tables import Decision, State
+from services.records.views import REPORT
 
-_WIDTHS = (3.2, 3.4, 2.2, 2.2, 0.9)
-_HEADS = ("Patient", "Answer", "Study date", "Saved", "Report")
+_WIDTHS = (3.0, 3.0, 2.2, 1.7, 2.1, 0.9)
+_HEADS = ("Patient", "Answer", "Review", "Study date", "Saved", "Report")
+_TICK = 0.9
 
 
-def draw(studies: Sequence[StudySummary], *, key: str) -> None:
-    """A heading and a row a study."""
+def draw(studies: Sequence[StudySummary], *, key: str, ticks: bool = False) -> list[StudySummary]:
+    """A heading and a row a study; with ``ticks`` a box in each, and those that are ticked come back."""
+    widths, heads = (*_WIDTHS, *([_TICK] * ticks)), (*_HEADS, *(["Compare"] * ticks))
+    ticked = []
     with st.container(key=f"rows_{key}", gap=None):
         with st.container(key=f"rowhead_{key}"):
-            for column, head in zip(st.columns(_WIDTHS), _HEADS, strict=True):
+            for column, head in zip(st.columns(widths), heads, strict=True):
                 column.caption(head)
         for study in studies:
             with st.container(key=f"row_{key}_{study.public_id.hex}"):
-                _row(study, key)
+                columns = st.columns(widths, vertical_alignment="center")
+                _row(study, key, columns)
+                if ticks and columns[-1].checkbox(
+                    f"Compare the study of {plain(study.patient_name)}, {day(study.study_date)}",
+                    key=f"tick_{study.public_id.hex}", label_visibility="collapsed",
+                ):  # fmt: skip
+                    ticked.append(study)
+    return ticked
 
 
-def _row(study: StudySummary, key: str) -> None:
-    patient, answer, taken, saved, report = st.columns(_WIDTHS, vertical_alignment="center")
+def _row(study: StudySummary, key: str, columns: Sequence[DeltaGenerator]) -> None:
+    patient, answer, review, taken, saved, report = columns[: len(_WIDTHS)]
     address = {"id": str(study.public_id)}
     number = f" · {study.patient_identifier}" if study.patient_identifier else ""
     patient.page_link("pages/study.py", label=plain(f"{study.patient_name}{number}"), query_params=address)
@@ -40,12 +54,20 @@ def _row(study: StudySummary, key: str) -> None:
     else:
         name = class_name(study.task, study.label)
         answer.markdown(f"{dot(study.task, study.label)} {name} :gray[{percent(study.confidence)}]")
+    review.markdown(_review(study))
     taken.markdown(day(study.study_date))
     saved.markdown(moment(study.created))
     report.download_button(
-        "PDF", _report(study), f"falx-{study.study_date:%Y%m%d}-{str(study.public_id)[:8]}.pdf", "application/pdf",
+        "PDF", _report(study), report_name(study), "application/pdf",
         key=f"pdf_{key}_{study.public_id.hex}", type="tertiary", icon=":material/download:", on_click="ignore",
     )  # fmt: skip
+
+
+def _review(study: StudySummary) -> str:
+    """How far the review has come, and where it differs from the model."""
+    if study.decision is Decision.OVERRIDE and study.reviewed is not None:
+        return f"{STATES[study.state]}: {class_name(study.task, study.reviewed)}"
+    return f":gray[{STATES[study.state]}]" if study.state is State.AWAITING else STATES[study.state]
 
 
 def _report(study: StudySummary) -> Callable[[], bytes]:

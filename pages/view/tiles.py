@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager
 import streamlit as st
 
 
-def row(tiles: int) -> AbstractContextManager[object]:
+def row(tiles: int, key: str = "tiles") -> AbstractContextManager[object]:
     """The row that the tiles of a page stand in; on a phone two stand side by side."""
-    return st.grid(tiles, min_column_width=150, gap="small", key="tiles")
+    return st.grid(tiles, min_column_width=150, gap="small", key=key)
 
 
 def link(label: str, number: int | str, page: str, note: str, query: dict[str, str] | None = None) -> None:

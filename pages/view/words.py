@@ -9,11 +9,13 @@ import streamlit as st
 
 from services.inference.figures import Estimate
 from services.inference.prediction import Verdict
+from services.records.tables import State
 from services.tasks import TASKS
 
 # The class colours of the tasks under the names that Streamlit's Markdown gives the theme's colours.
 _COLOUR_NAMES = {"#E69F00": "orange", "#56B4E9": "blue", "#CC79A7": "violet", "#7FBF7B": "green"}
 VERDICTS = {Verdict.ANSWERED: "answered", Verdict.UNCERTAIN: "uncertain: refer", Verdict.REFUSED: "refused"}
+STATES = {State.AWAITING: "awaiting review", State.REVIEWED: "reviewed", State.RELEASED: "released"}
 DASH = "–"
 # A dash at which no line breaks.
 _TO = "\u2060–\u2060"
@@ -67,8 +69,8 @@ def interval(figure: Estimate | None, *, share: bool = True) -> str:
 
 
 def class_name(task: str, label: str) -> str:
-    """A class as a noun."""
-    return TASKS[task].class_info(label).name if task in TASKS else label
+    """A class, or what a doctor found beside the classes, as a noun."""
+    return TASKS[task].finding_name(label) if task in TASKS else label
 
 
 def dot(task: str, label: str | None) -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -18,6 +19,8 @@ from services.records.chain import Head, verify
 from services.records.demo import close_demo_accounts
 from services.records.load import make_load
 from services.records.people import create_admin
+from services.records.removal import purge as purge_deleted
+from services.records.removal import restore_study
 from services.records.schema import migrate as migrate_database
 from services.records.schema import newest_revision
 from services.records.startup import check_revision
@@ -136,6 +139,22 @@ def restore(source: Annotated[Path, typer.Argument(help="Folder that “backup�
     with open_store(get_settings()) as store:
         manifest = restore_store(store, source)
     typer.echo(f"{manifest.rows} rows and {manifest.files} files are back. Run “check” to compare each with the other.")
+
+
+@commands.command("restore-study")
+def bring_back(study: Annotated[str, typer.Argument(help="The study's number, as the trail names it.")]) -> None:
+    """Bring a deleted study back, with its review and its release."""
+    with _migrated_store() as store:
+        restore_study(store, None, study)
+    typer.echo(f"The study {study} is back.")
+
+
+@commands.command()
+def purge() -> None:
+    """Remove for good what was deleted longer ago than RETENTION_DAYS, rows and files; the trail keeps a line each."""
+    with _migrated_store() as store:
+        studies = purge_deleted(store, timedelta(days=get_settings().retention_days))
+        typer.echo(f"{studies} studies purged, {sweep_store(store)} files deleted.")
 
 
 @commands.command("close-demo-accounts")

@@ -31,7 +31,7 @@ from sqlmodel import SQLModel
 from services.errors import InvalidRecord, Unavailable
 from services.records import audit
 from services.records.columns import now
-from services.records.database import as_sentence, write
+from services.records.database import as_sentence
 from services.records.portable import read_line, write_line
 from services.records.schema import current_revision, migrate, newest_revision
 from services.records.sealing import is_sealed
@@ -89,7 +89,7 @@ def back_up(store: Store, target: Path) -> Manifest:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     what = f"{manifest.rows} rows, {manifest.files} files"
-    write(store.engine, lambda session: audit.record(session, None, BACKED_UP, what))
+    audit.note(store.engine, None, BACKED_UP, what)
     return manifest
 
 
@@ -121,7 +121,7 @@ def restore(store: Store, source: Path) -> Manifest:
                     raise InvalidRecord(f"{name} holds {len(found)} rows, not {rows}. Take another backup.")
                 connection.execute(table.insert(), found)
     what = f"{manifest.rows} rows, {manifest.files} files, made {manifest.made[:19]}"
-    write(store.engine, lambda session: audit.record(session, None, "store.restore", what))
+    audit.note(store.engine, None, "store.restore", what)
     return manifest
 
 

@@ -1,10 +1,11 @@
-"""Finding studies again: pages of the history, newest first, and the numbers of the home page."""
+"""Finding studies again: pages of the history in four orders, and the numbers of the home page."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_
@@ -13,50 +14,42 @@ from sqlmodel import col, select
 
 from services.inference.prediction import Verdict
 from services.records import audit
-from services.records.columns import now
-from services.records.database import reading
-from services.records.patients import contains_words
+from services.records.database import key_of, reading
+from services.records.filters import StudyFilters, conditions, own_answer, positive, recent
 from services.records.rights import Action, Actor, confirm, require, visible_studies
 from services.records.store import Store
-from services.records.tables import Patient, PredictionRow, Study, User
-from services.tasks import TASKS
+from services.records.tables import Decision, Patient, PredictionRow, Review, Sex, State, Study, User
 
 LARGEST_PAGE = 200
 MOST_COUNTED = 2_000
-WEEK = timedelta(days=7)
 
 
-@dataclass(frozen=True)
-class StudyFilters:
-    """What a study must be like; empty fields ask for nothing.
+class Sort(StrEnum):
+    """In which order studies are listed: by when they were saved, or by the day of the study."""
 
-    ``patient`` is words of the identifier or name, ``patient_public_id`` one patient, whoever else has that name;
-    ``first`` and ``last`` are study dates, both included, and ``this_week`` asks for what was saved in the last seven
-    days. ``verdict`` REFUSED asks for studies without an answer, ``positive`` for a class that its task calls positive.
-    """
-
-    patient: str = ""
-    patient_public_id: uuid.UUID | None = None
-    first: date | None = None
-    last: date | None = None
-    this_week: bool = False
-    label: str | None = None
-    positive: bool = False
-    verdict: Verdict | None = None
-    task: str | None = None
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    LATEST_STUDY = "latest study"
+    EARLIEST_STUDY = "earliest study"
 
 
 @dataclass(frozen=True)
 class PageKey:
-    """The last study of a page; the next page begins after it, also when new studies have come meanwhile."""
+    """The last study of a page; the next page begins after it, also when new studies have come meanwhile.
 
-    created: datetime
+    ``at`` is what the order sorts by: when it was saved, or the day of the study.
+    """
+
+    at: datetime | date
     public_id: uuid.UUID
 
 
 @dataclass(frozen=True)
 class StudySummary:
-    """A line of the history; ``label`` and ``confidence`` are None where the slice was refused."""
+    """A line of the history; ``label``, ``confidence`` and ``model`` are None where the slice was refused.
+
+    ``reviewed`` is the finding of the review in force, ``decision`` whether that agrees with the model.
+    """
 
     public_id: uuid.UUID
     created: datetime
@@ -64,17 +57,31 @@ class StudySummary:
     patient_public_id: uuid.UUID
     patient_name: str
     patient_identifier: str | None
+    patient_birth_date: date | None
+    patient_sex: Sex
     task: str
     study_date: date
     description: str
     verdict: Verdict
     label: str | None
     confidence: float | None
+    model: str | None
+    state: State
+    decision: Decision | None
+    reviewed: str | None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who saved studies, to choose by."""
+
+    public_id: uuid.UUID
+    full_name: str
 
 
 @dataclass(frozen=True)
 class StudyPage:
-    """Part of the history, newest first; ``after`` is the key of the next page, None at the end."""
+    """Part of the history in its order; ``after`` is the key of the next page, None at the end."""
 
     studies: tuple[StudySummary, ...]
     after: PageKey | None
@@ -94,6 +101,9 @@ class Counts:
     positive: int
     uncertain_this_week: int
     refused_this_week: int
+    awaiting: int
+    reviewed: int
+    released: int
 
     @property
     def whole(self) -> bool:
@@ -102,47 +112,60 @@ class Counts:
 
 
 def find_studies(
-    store: Store, actor: Actor, filters: StudyFilters | None = None, after: PageKey | None = None, limit: int = 25
+    store: Store,
+    actor: Actor,
+    filters: StudyFilters | None = None,
+    after: PageKey | None = None,
+    limit: int = 25,
+    *,
+    sort: Sort = Sort.NEWEST,
+    action: Action = Action.STUDY_FIND,
 ) -> StudyPage:
-    """A page of at most ``limit`` (1 to 200) studies that the actor may see, and a note in the trail that they looked.
+    """A page of at most ``limit`` (1 to 200) studies that ``action`` covers, and a note in the trail of the look.
 
     Raises NotAllowed, Unavailable.
     """
-    require(actor, Action.STUDY_FIND)
+    require(actor, action)
     size = min(max(limit, 1), LARGEST_PAGE)
-    newest = (col(Study.created).desc(), col(Study.public_id).desc())
-    # The page is chosen from the studies alone, along their index; joined first, MariaDB may sort all of them instead.
-    chosen = select(Study.id).where(visible_studies(actor, Action.STUDY_FIND), *_conditions(filters or StudyFilters()))
-    if after is not None:
-        older = col(Study.created) < after.created
-        tie = and_(col(Study.created) == after.created, col(Study.public_id) < after.public_id)
-        # The first condition is implied by the second; alone it lets the index start at the right place.
-        chosen = chosen.where(col(Study.created) <= after.created, or_(older, tie))
-    page = chosen.order_by(*newest).limit(size + 1).subquery()
+    chosen = _chosen(actor, action, filters or StudyFilters(), after, sort)
+    page = chosen.limit(size + 1).subquery()
     query = (
         select(Study, Patient, User.full_name, PredictionRow)
         .join(page, page.c.id == col(Study.id))
         .join(Patient, col(Patient.id) == col(Study.patient_id))
         .join(User, col(User.id) == col(Study.reader_id))
-        .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
-        .order_by(*newest)
+        .outerjoin(PredictionRow, own_answer())
+        .order_by(*_order(sort))
     )
     with reading(store.engine) as session:
         confirm(session, actor)
         found = session.exec(query).all()
-        studies = tuple(_summary(*row) for row in found[:size])
+        keys = [study.id for study, *_ in found]
+        in_force = select(Review).where(col(Review.study_id).in_(keys), col(Review.superseded).is_(None))
+        reviews = {review.study_id: review for review in session.exec(in_force).all()}
+        studies = tuple(_summary(*row, reviews.get(key_of(row[0]))) for row in found[:size])
     # What was searched for may be a name, and is not noted.
     one = filters.patient_public_id if filters else None
     what = f"{len(studies)} studies" if one is None else f"patient {one}, {len(studies)} studies"
-    audit.note(store.engine, actor, Action.STUDY_FIND, what)
+    audit.note(store.engine, actor, action, what)
     last = studies[-1] if len(found) > size else None
-    return StudyPage(studies, PageKey(last.created, last.public_id) if last else None)
+    return StudyPage(studies, PageKey(_sorted_by(last, sort), last.public_id) if last else None)
+
+
+def readers(store: Store, actor: Actor) -> tuple[Reader, ...]:
+    """Who saved the studies that the actor may find, by name. Raises NotAllowed."""
+    require(actor, Action.STUDY_FIND)
+    saved = select(Study.id).where(Study.reader_id == User.id, visible_studies(actor, Action.STUDY_FIND)).exists()
+    with reading(store.engine) as session:
+        confirm(session, actor)
+        found = session.exec(select(User.public_id, User.full_name).where(saved).order_by(User.full_name)).all()
+        return tuple(Reader(*row) for row in found)
 
 
 def counts(store: Store, actor: Actor) -> Counts:
     """The numbers of the home page. Raises NotAllowed."""
     require(actor, Action.STUDY_COUNT)
-    recent = _recent()
+    lately = recent()
     answered = col(PredictionRow.verdict) == Verdict.ANSWERED
     # Counting a million rows takes seconds wherever it is done, so it ends where nobody reads the digits any more.
     newest = (
@@ -155,74 +178,60 @@ def counts(store: Store, actor: Actor) -> Counts:
     query = (
         select_numbers(
             func.count(),
-            _number(recent),
+            _number(lately),
             func.count(func.distinct(Study.patient_id)),
-            _number(and_(answered, _positive())),
-            _number(and_(recent, col(PredictionRow.verdict) == Verdict.UNCERTAIN)),
-            _number(and_(recent, col(PredictionRow.id).is_(None))),
+            _number(and_(answered, positive())),
+            _number(and_(lately, col(PredictionRow.verdict) == Verdict.UNCERTAIN)),
+            _number(and_(lately, col(PredictionRow.id).is_(None))),
+            *(_number(col(Study.state) == state) for state in State),
         )
         .select_from(Study)
         .join(newest, newest.c.id == col(Study.id))
-        .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
+        .outerjoin(PredictionRow, own_answer())
     )
     with reading(store.engine) as session:
         confirm(session, actor)
         return Counts(*(int(number or 0) for number in session.connection().execute(query).one()))
 
 
+def _chosen(actor: Actor, action: Action, filters: StudyFilters, after: PageKey | None, sort: Sort) -> Any:
+    """The keys of the studies from ``after`` on, in their order.
+
+    They are chosen from the studies alone, along their index; joined first, MariaDB may sort all of them instead.
+    """
+    chosen = select(Study.id).where(visible_studies(actor, action), *conditions(filters))
+    if after is not None:
+        key, tie = col(Study.study_date if _by_day(sort) else Study.created), col(Study.public_id)
+        if sort in (Sort.NEWEST, Sort.LATEST_STUDY):
+            bound, beyond = key <= after.at, or_(key < after.at, and_(key == after.at, tie < after.public_id))
+        else:
+            bound, beyond = key >= after.at, or_(key > after.at, and_(key == after.at, tie > after.public_id))
+        # The first condition is implied by the second; alone it lets the index start at the right place.
+        chosen = chosen.where(bound, beyond)
+    return chosen.order_by(*_order(sort))
+
+
+def _by_day(sort: Sort) -> bool:
+    return sort in (Sort.LATEST_STUDY, Sort.EARLIEST_STUDY)
+
+
+def _order(sort: Sort) -> tuple[ColumnElement[Any], ...]:
+    columns = (col(Study.study_date if _by_day(sort) else Study.created), col(Study.public_id))
+    descending = sort in (Sort.NEWEST, Sort.LATEST_STUDY)
+    return tuple(column.desc() if descending else column.asc() for column in columns)
+
+
+def _sorted_by(study: StudySummary, sort: Sort) -> datetime | date:
+    return study.study_date if _by_day(sort) else study.created
+
+
 def _number(condition: ColumnElement[bool]) -> Any:
     return func.sum(case((condition, 1), else_=0))
 
 
-def _recent() -> ColumnElement[bool]:
-    """A condition on Study: it was saved in the last seven days."""
-    return col(Study.created) >= now() - WEEK
-
-
-def _positive() -> ColumnElement[bool]:
-    """A condition on PredictionRow: the label is one that its task calls positive."""
-    return or_(
-        *(
-            and_(
-                col(PredictionRow.task) == task.key,
-                col(PredictionRow.label).in_([c.key for c in task.classes if c.positive]),
-            )
-            for task in TASKS.values()
-        )
-    )
-
-
-def _conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
-    """SQL conditions on Study alone; what other tables know is asked in subqueries."""
-    asked: list[ColumnElement[bool]] = []
-    words = contains_words(filters.patient)
-    if words:
-        asked.append(col(Study.patient_id).in_(select(Patient.id).where(*words)))
-    if filters.patient_public_id is not None:
-        asked.append(
-            col(Study.patient_id).in_(select(Patient.id).where(Patient.public_id == filters.patient_public_id))
-        )
-    if filters.this_week:
-        asked.append(_recent())
-    if filters.first is not None:
-        asked.append(col(Study.study_date) >= filters.first)
-    if filters.last is not None:
-        asked.append(col(Study.study_date) <= filters.last)
-    if filters.task is not None:
-        asked.append(col(Study.task) == filters.task)
-    answer = select(PredictionRow.id).where(PredictionRow.study_id == Study.id)
-    if filters.label is not None:
-        asked.append(answer.where(PredictionRow.label == filters.label).exists())
-    if filters.positive:
-        asked.append(answer.where(_positive()).exists())
-    if filters.verdict is Verdict.REFUSED:
-        asked.append(~answer.exists())
-    elif filters.verdict is not None:
-        asked.append(answer.where(PredictionRow.verdict == filters.verdict).exists())
-    return asked
-
-
-def _summary(study: Study, patient: Patient, reader: str, answer: PredictionRow | None) -> StudySummary:
+def _summary(
+    study: Study, patient: Patient, reader: str, answer: PredictionRow | None, review: Review | None
+) -> StudySummary:
     return StudySummary(
         public_id=study.public_id,
         created=study.created,
@@ -230,10 +239,16 @@ def _summary(study: Study, patient: Patient, reader: str, answer: PredictionRow 
         patient_public_id=patient.public_id,
         patient_name=patient.name,
         patient_identifier=patient.identifier,
+        patient_birth_date=patient.birth_date,
+        patient_sex=patient.sex,
         task=study.task,
         study_date=study.study_date,
         description=study.description,
         verdict=answer.verdict if answer else Verdict.REFUSED,
         label=answer.label if answer else None,
         confidence=answer.confidence if answer else None,
+        model=f"{answer.network}/{answer.version}" if answer else None,
+        state=study.state,
+        decision=review.decision if review else None,
+        reviewed=review.label if review else None,
     )

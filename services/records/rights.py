@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_, true
+from sqlalchemy import ColumnElement, and_, false, or_, true
+from sqlalchemy.orm import object_session
 from sqlmodel import Session, col, select
 
 from services.errors import NotAllowed, NotFound
-from services.records.tables import Patient, Role, Study, User
+from services.records.tables import Patient, Role, State, Study, User
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class Action(StrEnum):
     STUDY_FIND = "study.find"
     STUDY_VIEW = "study.view"
     STUDY_COUNT = "study.count"
+    STUDY_EXPORT = "study.export"
+    STUDY_PREDICT = "study.predict"
+    STUDY_REVIEW = "study.review"
+    STUDY_RELEASE = "study.release"
+    STUDY_DELETE = "study.delete"
+    RESULT_VIEW = "result.view"
     FILE_READ = "file.read"
     PATIENT_FIND = "patient.find"
     ACCOUNT_LIST = "account.list"
@@ -62,7 +69,7 @@ class Action(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which objects a right covers. RELEASED is a patient's own released results; nothing can be released yet."""
+    """Which objects a right covers. RELEASED is the released results of the patient whose account this is."""
 
     NONE = "none"
     RELEASED = "released"
@@ -88,24 +95,42 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STUDY_FIND: Scope.OWN,
         Action.STUDY_VIEW: Scope.OWN,
         Action.STUDY_COUNT: Scope.OWN,
+        Action.STUDY_EXPORT: Scope.OWN,
+        Action.STUDY_PREDICT: Scope.OWN,
+        Action.STUDY_REVIEW: Scope.OWN,
+        Action.STUDY_RELEASE: Scope.OWN,
+        Action.STUDY_DELETE: Scope.OWN,
         Action.FILE_READ: Scope.OWN,
         Action.PATIENT_FIND: Scope.OWN,
     },
     Role.PATIENT: {
-        Action.STUDY_FIND: Scope.RELEASED,
-        Action.STUDY_VIEW: Scope.RELEASED,
-        Action.STUDY_COUNT: Scope.RELEASED,
+        Action.RESULT_VIEW: Scope.RELEASED,
         Action.FILE_READ: Scope.RELEASED,
     },
     Role.RESEARCHER: {
         Action.METRICS_VIEW: Scope.ANY,
+        Action.STUDY_COUNT: Scope.ANY,
     },
 }
+
+# What a patient may read of a study's files: what a doctor has read and released, and no raw file, whose header and
+# further frames nobody has looked at.
+RELEASED_FILES = frozenset({"report", "picture"})
+
+
+def _released_to(actor: Actor, study: Any) -> Any:
+    theirs = select(Patient.id).where(Patient.account_id == actor.user_id)
+    if study is Study:
+        return and_(col(Study.state) == State.RELEASED, col(Study.patient_id).in_(theirs))
+    session = object_session(study)
+    patients = session.scalars(theirs).all() if session else ()
+    return study.state is State.RELEASED and study.patient_id in patients
+
 
 # One rule a scope. Given the table it is an SQL condition, given a row a plain truth value, so the two cannot drift.
 _COVERS: Mapping[Scope, Callable[[Actor, Any], Any]] = {
     Scope.NONE: lambda actor, study: False,
-    Scope.RELEASED: lambda actor, study: False,
+    Scope.RELEASED: _released_to,
     Scope.OWN: lambda actor, study: study.reader_id == actor.user_id,
     Scope.ANY: lambda actor, study: True,
 }
@@ -127,13 +152,19 @@ def require(actor: Actor, action: Action, study: Study | None = None) -> None:
         raise NotAllowed(
             f"Your account ({actor.role}) does not include this. Sign in with another account, or ask an administrator."
         )
-    if study is not None and not _COVERS[scope(actor.role, action)](actor, study):
+    if study is not None and (study.deleted is not None or not _COVERS[scope(actor.role, action)](actor, study)):
         raise no_such_study()
 
 
-def visible_studies(actor: Actor, action: Action) -> ColumnElement[bool]:
-    """The SQL condition on Study for the rows that ``action`` covers."""
-    return _condition(_COVERS[scope(actor.role, action)](actor, Study))
+def visible_studies(actor: Actor, action: Action, *, deleted: bool = False) -> ColumnElement[bool]:
+    """The SQL condition on Study for the rows that ``action`` covers; ``deleted`` ones are asked for by themselves."""
+    there = col(Study.deleted).is_not(None) if deleted else col(Study.deleted).is_(None)
+    return and_(_condition(_COVERS[scope(actor.role, action)](actor, Study)), there)
+
+
+def readable(actor: Actor, kind: str, *, earlier: bool) -> bool:
+    """Whether the actor may read this kind of file of a study that FILE_READ covers, also in an ``earlier`` version."""
+    return scope(actor.role, Action.FILE_READ) is not Scope.RELEASED or (kind in RELEASED_FILES and not earlier)
 
 
 def visible_patients(actor: Actor, action: Action) -> ColumnElement[bool]:

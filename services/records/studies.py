@@ -9,38 +9,33 @@ all its files, because they had their names before it was committed.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from services.errors import InvalidRecord, NotAllowed, NotFound, Unavailable
-from services.inference.prediction import ModelRef, Prediction, Verdict
+from services.errors import InvalidRecord, NotFound, Unavailable
+from services.inference.prediction import Prediction
 from services.records import audit
 from services.records.columns import new_public_id, now
 from services.records.database import key_of, reading, write
+from services.records.lookup import noting_refusals, one_study
 from services.records.patients import find_or_make
-from services.records.rights import Action, Actor, confirm, no_such_study, require, visible_studies
+from services.records.rights import Action, Actor, confirm, readable, require
 from services.records.store import Store
 from services.records.tables import (
     FileCreate,
-    FilePublic,
     Outcome,
-    Patient,
     PatientCreate,
-    PatientPublic,
     PredictionCreate,
     PredictionRow,
     Study,
     StudyCreate,
     StudyFile,
-    User,
 )
+from services.records.views import UPLOAD, StudyView, view_of
 from services.tasks import TASKS
-
-UPLOAD, HEAT_MAP, OUTLINE, REPORT = "upload", "heat_map", "outline", "report"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,36 +55,6 @@ class NewStudy:
     heat_map_layer: str = ""
     public_id: uuid.UUID = field(default_factory=new_public_id)
     created: datetime = field(default_factory=now)
-
-
-@dataclass(frozen=True)
-class StudyView:
-    """A stored study with all that belongs to it but the files' contents; ``reader`` is who made it."""
-
-    public_id: uuid.UUID
-    created: datetime
-    reader: str
-    patient: PatientPublic
-    task: str
-    study_date: date
-    description: str
-    notes: str
-    format: str
-    frame: int
-    frames: int
-    modality: str | None
-    gate_accepted: bool
-    gate_reasons: tuple[str, ...]
-    overrule_reason: str
-    prediction: Prediction | None
-    heat_map_method: str
-    heat_map_layer: str
-    files: Mapping[str, FilePublic]
-
-    @property
-    def verdict(self) -> Verdict:
-        """The prediction's, and REFUSED where there is none."""
-        return self.prediction.verdict if self.prediction else Verdict.REFUSED
 
 
 def save_study(store: Store, actor: Actor, new: NewStudy) -> StudyView:
@@ -131,7 +96,7 @@ def save_study(store: Store, actor: Actor, new: NewStudy) -> StudyView:
             if study.overrule_reason:
                 audit.record(session, actor, audit.OVERRULE, f"study {study.public_id}")
             session.flush()
-            view = _view(session, study)
+            view = view_of(session, study)
             batch.publish()
             return view
 
@@ -142,25 +107,27 @@ def get_study(store: Store, actor: Actor, public_id: uuid.UUID | str) -> StudyVi
     """One study, and a note in the trail that it was looked at. Raises NotAllowed, NotFound."""
 
     def work(session: Session) -> StudyView:
-        study = _find(session, actor, Action.STUDY_VIEW, public_id)
+        study = one_study(session, actor, Action.STUDY_VIEW, public_id)
         audit.record(session, actor, Action.STUDY_VIEW, f"study {study.public_id}")
-        return _view(session, study)
+        return view_of(session, study)
 
-    with _noting_refusals(store, actor, Action.STUDY_VIEW, public_id):
+    with noting_refusals(store.engine, actor, Action.STUDY_VIEW, public_id):
         return write(store.engine, work)
 
 
-def read_file(store: Store, actor: Actor, public_id: uuid.UUID | str, kind: str) -> bytes:
+def read_file(store: Store, actor: Actor, public_id: uuid.UUID | str, kind: str, version: int | None = None) -> bytes:
     """The verified content of a study's file, and a note in the trail that it was read.
 
-    Raises NotAllowed; NotFound for the study or the kind; Unavailable where the file is missing or damaged.
+    Without a ``version`` it is the one in force. Raises NotAllowed; NotFound for the study, the kind or the version;
+    Unavailable where the file is missing or damaged.
     """
 
-    with _noting_refusals(store, actor, Action.FILE_READ, public_id), reading(store.engine) as session:
-        study = _find(session, actor, Action.FILE_READ, public_id)
-        files = session.exec(select(StudyFile).where(StudyFile.study_id == study.id)).all()
-        file = next((file for file in files if file.kind == kind), None)
-        if file is None:
+    with noting_refusals(store.engine, actor, Action.FILE_READ, public_id), reading(store.engine) as session:
+        study = one_study(session, actor, Action.FILE_READ, public_id)
+        asked = select(StudyFile).where(StudyFile.study_id == study.id, StudyFile.kind == kind)
+        newest = session.exec(asked.order_by(col(StudyFile.version).desc())).first()
+        file = newest if version is None else session.exec(asked.where(StudyFile.version == version)).first()
+        if file is None or not readable(actor, kind, earlier=file is not newest):
             raise NotFound(f"This study has no {kind.replace('_', ' ')}. Open the study to see what it has.")
     what = f"study {study.public_id} {kind}"
     try:
@@ -184,6 +151,11 @@ def _checked_answer(new: NewStudy) -> PredictionCreate | None:
         raise InvalidRecord(f"The answer of {answer.model} is not one to the task “{task.key}”: analyse it again.")
     if len(answer.classes) != len(answer.probabilities):
         raise InvalidRecord("The answer must give one probability a class: analyse it again.")
+    return to_be_stored(answer, new.heat_map_method, new.heat_map_layer)
+
+
+def to_be_stored(answer: Prediction, heat_map_method: str, heat_map_layer: str) -> PredictionCreate:
+    """An answer as its row takes it. Raises InvalidRecord where it contradicts itself."""
     return PredictionCreate(
         task=answer.model.task,
         network=answer.model.network,
@@ -194,8 +166,8 @@ def _checked_answer(new: NewStudy) -> PredictionCreate | None:
         verdict=answer.verdict,
         probabilities=tuple(zip(answer.classes, answer.probabilities, strict=True)),
         milliseconds=answer.milliseconds,
-        heat_map_method=new.heat_map_method,
-        heat_map_layer=new.heat_map_layer,
+        heat_map_method=heat_map_method,
+        heat_map_layer=heat_map_layer,
     )
 
 
@@ -207,73 +179,3 @@ def _check_whole(new: NewStudy) -> None:
         raise InvalidRecord(f"The file for {', '.join(empty).replace('_', ' ')} is empty: make it again.")
     if (new.study.study_date - (new.patient.birth_date or new.study.study_date)).days < 0:
         raise InvalidRecord("The study date lies before the patient's birth: check both.")
-
-
-def _as_uuid(public_id: uuid.UUID | str) -> uuid.UUID | None:
-    if isinstance(public_id, uuid.UUID):
-        return public_id
-    try:
-        return uuid.UUID(public_id)
-    except ValueError:
-        return None
-
-
-def _find(session: Session, actor: Actor, action: Action, public_id: uuid.UUID | str) -> Study:
-    require(actor, action)
-    confirm(session, actor)
-    wanted = _as_uuid(public_id)
-    study = session.exec(select(Study).where(Study.public_id == wanted, visible_studies(actor, action))).first()
-    if study is None:
-        raise no_such_study()
-    return study
-
-
-@contextmanager
-def _noting_refusals(store: Store, actor: Actor, action: Action, public_id: uuid.UUID | str) -> Iterator[None]:
-    try:
-        yield
-    except (NotFound, NotAllowed):
-        what = f"study {_as_uuid(public_id) or 'unreadable'}"
-        audit.note(store.engine, actor, action, what, Outcome.REFUSED)
-        raise
-
-
-def _view(session: Session, study: Study) -> StudyView:
-    patient = session.get_one(Patient, study.patient_id)
-    reader = session.get_one(User, study.reader_id)
-    row = session.exec(select(PredictionRow).where(PredictionRow.study_id == study.id)).first()
-    files = session.exec(select(StudyFile).where(StudyFile.study_id == study.id).order_by(col(StudyFile.id))).all()
-    return StudyView(
-        public_id=study.public_id,
-        created=study.created,
-        reader=reader.full_name,
-        patient=PatientPublic.model_validate(patient),
-        task=study.task,
-        study_date=study.study_date,
-        description=study.description,
-        notes=study.notes,
-        format=study.format,
-        frame=study.frame,
-        frames=study.frames,
-        modality=study.modality,
-        gate_accepted=study.gate_accepted,
-        gate_reasons=tuple(study.gate_reasons),
-        overrule_reason=study.overrule_reason,
-        prediction=_prediction(row) if row else None,
-        heat_map_method=row.heat_map_method if row else "",
-        heat_map_layer=row.heat_map_layer if row else "",
-        files={file.kind: FilePublic.model_validate(file) for file in files},
-    )
-
-
-def _prediction(row: PredictionRow) -> Prediction:
-    return Prediction(
-        model=ModelRef(row.task, row.network, row.version),
-        classes=tuple(name for name, _ in row.probabilities),
-        probabilities=tuple(share for _, share in row.probabilities),
-        label=row.label,
-        confidence=row.confidence,
-        threshold=row.threshold,
-        verdict=row.verdict,
-        milliseconds=row.milliseconds,
-    )

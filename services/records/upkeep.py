@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from services.errors import Unavailable
 from services.records import audit
-from services.records.database import reading, write
+from services.records.database import reading
 from services.records.rights import Action, Actor, confirm, require
 from services.records.schema import current_revision, newest_revision
 from services.records.store import Store
@@ -149,7 +149,7 @@ def rotate_key(store: Store) -> Rotation:
             failed.append((digest, str(error)))
     what = f"{done[True]} files, key {store.vault.keys.name or 'none'}, {len(failed)} failed"
     outcome = Outcome.FAILED if failed else Outcome.DONE
-    write(store.engine, lambda session: audit.record(session, None, "store.rotate-key", what, outcome))
+    audit.note(store.engine, None, "store.rotate-key", what, outcome)
     return Rotation(done[True], done[False], tuple(failed))
 
 

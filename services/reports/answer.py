@@ -13,7 +13,7 @@ from services.inference.prediction import Prediction, Verdict
 from services.palette import LIGHT, rgb
 from services.reports import words
 from services.reports.background import draw_caveats, draw_looked_at, meaning_height
-from services.reports.content import ReportContent
+from services.reports.content import ReportContent, ReviewDetails
 from services.reports.document import COLUMN, GAP, LEFT, TINT, WIDTH, Sheet
 
 COLOUR_MAP = "magma"
@@ -111,6 +111,28 @@ def _finding(sheet: Sheet, content: ReportContent) -> None:
         )
         sheet.paragraph(lead, size=9.5, bold=True, after=0.8)
         sheet.bullets(content.gate_reasons)
+    if content.review is not None:
+        _review(sheet, content, content.review)
+    sheet.set_y(sheet.get_y() + 1.6)
+
+
+def _review(sheet: Sheet, content: ReportContent, review: ReviewDetails) -> None:
+    """The doctor's verdict below the model's, with a bar at its side."""
+    top = sheet.get_y() + 1.6
+    sheet.set_y(top)
+    left, width = LEFT + 4.0, WIDTH - 4.0
+    sentence = words.reviewed(content.task, review.label, agrees=review.agrees)
+    sheet.paragraph(sentence, size=13, bold=True, x=left, width=width, after=0.8)
+    if review.reason:
+        sheet.paragraph(review.reason, size=9.5, x=left, width=width, after=0.8)
+    said = f"Reviewed by {review.reviewer}, {review.created.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+    if review.earlier:
+        before = "an earlier review" if review.earlier == 1 else f"{review.earlier} earlier reviews"
+        said += f" This replaces {before}."
+    sheet.paragraph(said, size=8.5, colour=LIGHT.muted, x=left, width=width)
+    sheet.set_fill_color(*rgb(LIGHT.accent))
+    if sheet.get_y() > top:
+        sheet.rect(LEFT, top, 1.2, sheet.get_y() - top, style="F")
     sheet.set_y(sheet.get_y() + 1.6)
 
 

@@ -63,12 +63,28 @@ class ModelEvidence:
     calibration_error: Figure | None = None
 
 
+@dataclass(frozen=True)
+class ReviewDetails:
+    """A doctor's review. ``created`` carries its time zone and dates the amended report.
+
+    ``label`` is a class of the task, OTHER or INDETERMINATE; ``earlier`` counts the reviews that this one supersedes.
+    """
+
+    reviewer: str
+    created: datetime
+    agrees: bool
+    label: str
+    reason: str = ""
+    earlier: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class ReportContent:
     """Everything that the report prints.
 
     ``prediction`` is None where the image was refused; then ``gate_reasons`` say why. Reasons beside a prediction mean
-    that the person overruled the check (``overruled``). ``demo`` marks every page as a demonstration.
+    that the person overruled the check (``overruled``). ``review`` is None until a doctor has reviewed the study.
+    ``demo`` marks every page as a demonstration.
     """
 
     task: Task
@@ -80,4 +96,5 @@ class ReportContent:
     gate_reasons: tuple[str, ...] = ()
     overruled: bool = False
     evidence: ModelEvidence | None = None
+    review: ReviewDetails | None = None
     demo: bool = False

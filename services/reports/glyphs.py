@@ -101,6 +101,11 @@ def printable_content(content: ReportContent) -> tuple[ReportContent, tuple[str,
             trained_on=clean("model's description", evidence.trained_on),
             tested_on=clean("model's description", evidence.tested_on),
         )
+    review = content.review
+    if review is not None:
+        review = replace(
+            review, reviewer=clean("reviewer's name", review.reviewer), reason=clean("review", review.reason)
+        )
     cleaned = replace(
         content,
         patient=patient,
@@ -108,5 +113,6 @@ def printable_content(content: ReportContent) -> tuple[ReportContent, tuple[str,
         image=replace(content.image, facts=facts, warnings=warnings),
         gate_reasons=tuple(clean("reasons", reason) for reason in content.gate_reasons),
         evidence=evidence,
+        review=review,
     )
     return cleaned, tuple(_sentence(field, characters) for field, characters in missing.items())

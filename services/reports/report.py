@@ -15,6 +15,7 @@ from services.reports.content import ReportContent
 from services.reports.document import Sheet
 from services.reports.glyphs import printable_content
 from services.settings import VERSION
+from services.tasks.task import INDETERMINATE, OTHER
 
 DEMO = "Demonstration mode: not for any real patient."
 
@@ -30,22 +31,23 @@ def build_report(content: ReportContent) -> bytes:
     _check(content)
     clean, missing = printable_content(content)
     study, task = clean.study, clean.task
+    written = clean.review.created if clean.review else study.created
     sheet = Sheet(
         title=f"Falx report {study.identifier}",
         subject=f"{task.title}: {task.question}",
-        heading=f"{task.title} · report",
+        heading=f"{task.title} · {'amended report' if clean.review else 'report'}",
         subject_line=" · ".join(
             filter(None, (clean.patient.name, clean.patient.identifier, f"study {study.identifier}"))
         ),
         banner=DEMO if clean.demo else "",
-        created=study.created,
+        created=written,
         text=_all_text(clean),
     )
     try:
         sheet.add_page()
         draw_answer(sheet, clean, missing)
         draw_background(sheet, clean)
-        moment = f"{study.created.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        moment = f"{written.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         sheet.foot_pages(words.DISCLAIMER, f"Falx {VERSION} · study {study.identifier} · {moment}")
         return bytes(sheet.output())
     except FPDFException as error:
@@ -55,6 +57,8 @@ def build_report(content: ReportContent) -> bytes:
 def _all_text(content: ReportContent) -> str:
     image = content.image
     parts = [*map(str, astuple(content.patient)), *map(str, astuple(content.study)), *content.gate_reasons]
+    if content.review is not None:
+        parts += [content.review.reviewer, content.review.reason]
     parts += [text for fact in image.facts for text in fact] + list(image.warnings)
     return "".join(parts)
 
@@ -65,6 +69,9 @@ def _check(content: ReportContent) -> None:
     prediction, heat, evidence = content.prediction, content.heat, content.evidence
     if content.study.created.tzinfo is None:
         raise ReportError("The time of the study carries no time zone. Save the study again.")
+    review = content.review
+    if review is not None and review.label not in keys | {OTHER, INDETERMINATE}:
+        raise ReportError("The review names a finding that the task does not have. Review the study again.")
     if prediction is not None and not set(prediction.classes) <= keys:
         raise ReportError("The answer names a class that its task does not have. Analyse the slice again.")
     if heat is not None and heat.values.shape != content.image.shape:

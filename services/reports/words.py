@@ -54,6 +54,13 @@ def confidence(task: Task, prediction: Prediction, *, overruled: bool = False) -
     return f"Confidence {percent(share)}: of 100 such answers, {in_a_hundred(share)} are right."
 
 
+def reviewed(task: Task, label: str, *, agrees: bool) -> str:
+    """What a doctor's review comes to, in one sentence."""
+    if agrees:
+        return f"The doctor agrees with the model: {task.finding_name(label)}."
+    return f"The doctor overrides the model: {task.finding_name(label)}."
+
+
 def _place(row: float, column: float) -> str:
     """Where a point lies in the picture; both coordinates in 0..1, the middle fifth counts as the middle."""
     vertical = "upper" if row < 0.4 else "lower" if row > 0.6 else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+# What a doctor may find beside a task's classes: something that is none of them, and that the slice does not tell.
+OTHER, INDETERMINATE = "other", "indeterminate"
 Denoise = Literal["none", "median", "bilateral", "non-local means"]
 
 
@@ -38,13 +40,17 @@ class GateSettings:
 
 @dataclass(frozen=True)
 class ClassInfo:
-    """One answer: ``key`` in files and tables, ``name`` as a noun in a sentence, ``colour`` the same in every chart."""
+    """One answer: ``key`` in files and tables, ``name`` as a noun in a sentence, ``colour`` the same in every chart.
+
+    ``lay`` is the sentence that tells a patient what their doctor found, in words that need no dictionary.
+    """
 
     key: str
     name: str
     colour: str
     finding: str
     positive: bool
+    lay: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,3 +80,16 @@ class Task:
             if info.key == key:
                 return info
         raise KeyError(key)
+
+    def finding_name(self, label: str) -> str:
+        """A doctor's finding as a noun: a class, OTHER or INDETERMINATE; KeyError for anything else."""
+        return {OTHER: "another finding", INDETERMINATE: "indeterminate"}.get(label) or self.class_info(label).name
+
+    def lay_finding(self, label: str) -> str:
+        """A doctor's finding as a sentence to the patient; KeyError for a label that the task does not know."""
+        if label == OTHER:
+            return "Your doctor sees something else than what was looked for here. Their note says what."
+        if label == INDETERMINATE:
+            return "This picture alone does not tell. Your doctor's note says what comes next."
+        info = self.class_info(label)
+        return info.lay or f"Your doctor's finding: {info.name}."

@@ -12,7 +12,7 @@ from services.records.tables import Role
 # Page → its question for each role that has it.
 QUESTIONS = {
     "analyse": {Role.DOCTOR: "What does it show?"},
-    "history": {Role.DOCTOR: "Where is that study?", Role.PATIENT: "Where is that study?"},
+    "history": {Role.DOCTOR: "Where is that study?"},
     "patients": {Role.DOCTOR: "Whose studies are here?"},
     "compare": dict.fromkeys((Role.DOCTOR, Role.RESEARCHER, Role.ADMIN), "How far can I trust it?"),
     "admin": {Role.ADMIN: "Who is here, what answers, and is all of it whole?"},
@@ -25,8 +25,8 @@ QUESTIONS = {
         Role.ADMIN: "Is everything running?",
     },
 }
-# Drawn only with a study's address; test_study.py opens it in each of these roles.
-BY_ADDRESS = {"study": {Role.DOCTOR, Role.PATIENT}}
+# Drawn only with a study's address; test_study.py opens them in each of these roles.
+BY_ADDRESS = {"study": {Role.DOCTOR}, "side_by_side": {Role.DOCTOR}, "result": {Role.PATIENT}}
 
 
 def test_no_page_is_forgotten():
@@ -50,10 +50,10 @@ def test_a_role_has_its_pages_and_no_others(role, sign_in):
         words = [caption.value for caption in app.caption] + [markdown.value for markdown in app.markdown]
         assert any("Not a medical device" in word for word in words), page
         assert any("Demonstration" in word for word in words), page
-    reachable = role in BY_ADDRESS["study"]
-    if not reachable:
-        with pytest.raises(ValueError, match="registered"):
-            app.switch_page("pages/study.py")
+    for page, roles in BY_ADDRESS.items():
+        if role not in roles:
+            with pytest.raises(ValueError, match="registered"):
+                app.switch_page(f"pages/{page}.py")
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -10,7 +10,8 @@ import pytest
 from pages.view import acting
 from services.imaging.phantom import as_png
 from services.inference.prediction import Verdict
-from services.records.history import StudyFilters, find_studies
+from services.records.filters import StudyFilters
+from services.records.history import find_studies
 from services.records.tables import PatientCreate, Role
 from services.workflow import Details, Upload
 from tests.pages.conftest import follow, text

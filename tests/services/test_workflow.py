@@ -21,9 +21,10 @@ from services.records.history import find_studies
 from services.records.people import authenticate
 from services.records.rights import Actor
 from services.records.schema import migrate
-from services.records.studies import HEAT_MAP, OUTLINE, REPORT, UPLOAD, read_file
+from services.records.studies import read_file
 from services.records.tables import PatientCreate
 from services.records.trail import find_events
+from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD
 from services.settings import Settings
 from services.workflow import Details, Upload, Workbench
 

@@ -8,7 +8,17 @@ from services.records.tables.accounts import Role, SignInSession, SignInThrottle
 from services.records.tables.audit import AuditEvent, AuditHead, Outcome
 from services.records.tables.files import FileCreate, FilePublic, StudyFile
 from services.records.tables.patients import Patient, PatientCreate, PatientPublic, Sex
-from services.records.tables.studies import PredictionCreate, PredictionRow, Study, StudyCreate
+from services.records.tables.reviews import (
+    Decision,
+    Release,
+    ReleaseCreate,
+    ReleasePublic,
+    Review,
+    ReviewCreate,
+    ReviewPublic,
+    WithdrawalCreate,
+)
+from services.records.tables.studies import PredictionCreate, PredictionRow, State, Study, StudyCreate
 
 __all__ = [
     "Role",
@@ -23,9 +33,18 @@ __all__ = [
     "PatientPublic",
     "Study",
     "StudyCreate",
+    "State",
     "PredictionRow",
     "PredictionCreate",
     "StudyFile",
+    "Decision",
+    "Review",
+    "ReviewCreate",
+    "ReviewPublic",
+    "Release",
+    "ReleaseCreate",
+    "ReleasePublic",
+    "WithdrawalCreate",
     "FileCreate",
     "FilePublic",
     "AuditEvent",

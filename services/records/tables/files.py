@@ -50,18 +50,21 @@ class FilePublic(FileBase):
 
     model_config = {"frozen": True}
 
+    version: int
     sha256: str
     size: int
+    created: datetime
 
 
 class StudyFile(FileBase, table=True):
-    """A row that names a file of the vault by its content."""
+    """A row that names a file of the vault by its content; the highest ``version`` of a kind is in force."""
 
     __tablename__ = "file"
-    __table_args__ = (UniqueConstraint("study_id", "kind"), TABLE_OPTIONS)
+    __table_args__ = (UniqueConstraint("study_id", "kind", "version"), TABLE_OPTIONS)
 
     id: int | None = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id")
+    version: int = Field(default=1, ge=1)
     sha256: str = Field(sa_type=SHA256, index=True)
     size: int = Field(sa_type=BigInteger)
     created: datetime = Field(default_factory=now, sa_type=UtcTime())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Self
 
 from pydantic import field_validator, model_validator
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from services.imaging.slice import Format
@@ -27,6 +28,14 @@ from services.records.columns import (
 from services.records.text import clean_line, clean_text
 
 EARLIEST_STUDY = date(1895, 1, 1)
+
+
+class State(StrEnum):
+    """How far a study has come: it awaits a doctor's review, was reviewed, or was released to the patient."""
+
+    AWAITING = "awaiting"
+    REVIEWED = "reviewed"
+    RELEASED = "released"
 
 
 class StudyBase(SQLModel):
@@ -76,13 +85,17 @@ class StudyCreate(Checked, StudyBase):
 
 
 class Study(StudyBase, table=True):
-    """A stored study; ``reader_id`` is the user who made it and sees it."""
+    """A stored study; ``reader_id`` is the user who made it and sees it.
+
+    A study with a moment in ``deleted`` is seen by nobody until it is restored, or purged with all that belongs to it.
+    """
 
     __tablename__ = "study"
     __table_args__ = (
-        # The history of one reader, newest first, and the same by day.
+        # The history of one reader, newest first, the same by day, and what awaits them.
         Index(None, "reader_id", "created", "public_id"),
-        Index(None, "reader_id", "study_date"),
+        Index(None, "reader_id", "study_date", "public_id"),
+        Index(None, "reader_id", "state", "created", "public_id"),
         Index(None, "patient_id", "reader_id"),
         TABLE_OPTIONS,
     )
@@ -92,6 +105,10 @@ class Study(StudyBase, table=True):
     patient_id: int = Field(foreign_key="patient.id")
     reader_id: int = Field(foreign_key="user.id")
     created: datetime = Field(default_factory=now, sa_type=UtcTime())
+    state: State = Field(default=State.AWAITING, sa_type=words(State))
+    deleted: datetime | None = Field(default=None, sa_type=UtcTime())
+    deleted_by_id: int | None = Field(default=None, foreign_key="user.id", index=True)
+    deletion_reason: str = Field(default="", max_length=500)
 
 
 class PredictionBase(SQLModel):
@@ -130,11 +147,17 @@ class PredictionCreate(Checked, PredictionBase):
 
 
 class PredictionRow(PredictionBase, table=True):
-    """The stored answer; one a study."""
+    """A stored answer. ``position`` 1 is the study's own; those of other models, asked later, follow it."""
 
     __tablename__ = "prediction"
-    __table_args__ = (Index(None, "label", "verdict"), TABLE_OPTIONS)
+    __table_args__ = (
+        UniqueConstraint("study_id", "position"),
+        UniqueConstraint("study_id", "network", "version"),
+        Index(None, "label", "verdict"),
+        TABLE_OPTIONS,
+    )
 
     id: int | None = Field(default=None, primary_key=True)
-    study_id: int = Field(foreign_key="study.id", unique=True)
+    study_id: int = Field(foreign_key="study.id")
+    position: int = Field(default=1, ge=1)
     created: datetime = Field(default_factory=now, sa_type=UtcTime())

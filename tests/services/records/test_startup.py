@@ -104,12 +104,21 @@ def test_commands_from_nothing_to_an_administrator(tmp_path, empty_database):
         return command(tmp_path, *words, DATABASE_URL=empty_database, **more)
 
     assert run("check")[0] == 1
-    for words in (("create-admin", "--username", "chief"), ("sweep",), ("close-demo-accounts",)):
+    needy = (
+        ("create-admin", "--username", "chief"),
+        ("sweep",),
+        ("purge",),
+        ("restore-study", "x"),
+        ("close-demo-accounts",),
+    )
+    for words in needy:
         code, said, wrong = run(*words, TYPED="a long enough one\n")
         assert (code, said) == (2, "")
         assert "Run “python -m services.records migrate”." in wrong
     assert run("migrate")[:2] == (0, f"The database stands at revision {newest_revision()}.\n")
     assert run("check")[:2] == (0, "0 files named, 0 missing or damaged, 0 without a row.\n")
+    assert run("purge")[:2] == (0, "0 studies purged, 0 files deleted.\n")
+    assert "no deleted study" in run("restore-study", "x")[2]
     for typed, variable in (("", None), ("a long enough one", "short")):
         more = {"FALX_ADMIN_PASSWORD": variable} if variable else {}
         code, said, wrong = run("create-admin", "--username", "chief", TYPED=typed, **more)

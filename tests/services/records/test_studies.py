@@ -13,7 +13,8 @@ from sqlmodel import select
 from services.errors import InvalidRecord, NotFound, Unavailable
 from services.inference.prediction import ModelRef, Verdict
 from services.records.database import reading
-from services.records.history import StudyFilters, find_studies
+from services.records.filters import StudyFilters
+from services.records.history import find_studies
 from services.records.patients import find_patients
 from services.records.studies import get_study, read_file, save_study
 from services.records.tables import AuditEvent, Patient, PatientCreate, Study, StudyCreate

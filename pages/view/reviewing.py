@@ -1,0 +1,195 @@
+"""What a doctor does with a stored study: review, release, withdraw, ask another model, delete."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.view import acting, failures, kept, words
+from services import followup
+from services.inference.prediction import ModelRef
+from services.records.removal import delete_study
+from services.records.reviews import said_by_the_model, withdraw_release
+from services.records.rights import Action, may
+from services.records.tables import Decision, ReleaseCreate, ReviewCreate, State, WithdrawalCreate
+from services.records.views import StudyView
+from services.reports import words as said
+from services.tasks import get_task
+from services.tasks.task import INDETERMINATE, OTHER
+
+ASKING, DELETED = "study_asking", "study_deleted"
+
+
+def draw(view: StudyView) -> None:
+    """The review in force, the release, and the buttons that lead on from there."""
+    with st.container(key="review", gap="xsmall"):
+        st.subheader("Review", anchor=False)
+        review = view.review
+        if review is None:
+            st.markdown("Nobody has reviewed this study yet.")
+        else:
+            agrees = review.decision is Decision.AGREE
+            st.markdown(f"**{words.plain(said.reviewed(get_task(view.task), review.label, agrees=agrees))}**")
+            if review.reason:
+                st.markdown(words.plain(review.reason).replace("\n", "  \n"))
+            st.caption(f"{words.plain(review.reviewer)}, {words.moment(review.created)}")
+        if view.release is not None:
+            st.caption(f"Released to the patient on {words.moment(view.release.created)}. They read:")
+            st.markdown(words.plain(view.release.note).replace("\n", "  \n"))
+        _buttons(view)
+    _dialog(view)
+
+
+def _buttons(view: StudyView) -> None:
+    actor = acting.person()
+    with st.container(key="review_buttons", horizontal=True):
+        if may(actor, Action.STUDY_REVIEW):
+            awaiting = view.state is State.AWAITING
+            _button("Review" if awaiting else "Review again", "rate_review", "review", view, first=awaiting)
+        if may(actor, Action.STUDY_RELEASE) and view.state is State.REVIEWED:
+            _button("Release to the patient", "outgoing_mail", "release", view, first=True)
+        if may(actor, Action.STUDY_RELEASE) and view.state is State.RELEASED:
+            _button("Change the note", "edit", "release", view)
+            _button("Withdraw", "undo", "withdraw", view)
+        if may(actor, Action.STUDY_PREDICT) and others(view):
+            _button("Ask another model", "psychology_alt", "ask", view)
+        if may(actor, Action.STUDY_DELETE):
+            _button("Delete", "delete", "delete", view)
+
+
+def _button(label: str, icon: str, what: str, view: StudyView, *, first: bool = False) -> None:
+    st.button(
+        label, icon=f":material/{icon}:", key=f"open_{what}", type="primary" if first else "secondary",
+        on_click=ask, args=(what, view),
+    )  # fmt: skip
+
+
+def ask(what: str = "", view: StudyView | None = None) -> None:
+    """Open a dialog about a study; nothing closes it."""
+    st.session_state[ASKING] = what, view.public_id if view else None
+
+
+def _dialog(view: StudyView) -> None:
+    what, asked = st.session_state.get(ASKING, ("", None))
+    dialogs = {"review": _review, "release": _release, "withdraw": _withdraw, "ask": _ask_again, "delete": _delete}
+    if asked == view.public_id and what in dialogs:
+        dialogs[what](view)
+
+
+def _done() -> None:
+    """Close the dialog and draw the study as it stands now."""
+    ask()
+    kept.forget_studies()
+    st.rerun()
+
+
+@st.dialog("Review", on_dismiss=ask)
+def _review(view: StudyView) -> None:
+    acting.check()
+    task, model = get_task(view.task), said_by_the_model(view)
+    decision = st.radio(
+        "What the model says",
+        list(Decision),
+        format_func={
+            Decision.AGREE: f"Agree: {task.finding_name(model)}", Decision.OVERRIDE: "Override",
+        }.__getitem__,
+        key="review_decision",
+    )  # fmt: skip
+    label, overrides = "", decision is Decision.OVERRIDE
+    if overrides:
+        findings = [key for key in (*task.class_keys, OTHER, INDETERMINATE) if key != model]
+        label = st.selectbox(
+            "Your finding", findings, format_func=lambda key: task.finding_name(key).capitalize(), key="review_label"
+        )
+    reason = st.text_area("Reason" if overrides else "Comment, if any", max_chars=2000, height=110, key="review_reason")
+    if view.review is not None:
+        st.caption("Your review takes the place of the one in force, which is kept and stays visible.")
+    if view.state is State.RELEASED:
+        st.caption("What was released is withdrawn until you release it again.")
+    if st.button("Save review", type="primary", icon=":material/save:", key="save_review"):
+        with failures.told():
+            with st.spinner("Writing the amended report"):
+                given = ReviewCreate(decision=decision, label=label, reason=reason)
+                followup.review(acting.workbench(), acting.person(), view.public_id, given)
+            _done()
+
+
+@st.dialog("Release to the patient", on_dismiss=ask)
+def _release(view: StudyView) -> None:
+    acting.check()
+    if view.review is None:
+        st.markdown("Review the study first.")
+        return
+    st.markdown("The patient reads this sentence, your note, the slice without the heat map, and the report.")
+    st.info(words.plain(get_task(view.task).lay_finding(view.review.label)), icon=":material/person:")
+    note = st.text_area(
+        "Your note, in plain words", view.release.note if view.release else "", max_chars=4000, height=160,
+        key="release_note", placeholder="What this means for the patient, and what comes next",
+    )  # fmt: skip
+    if st.button("Release", type="primary", icon=":material/outgoing_mail:", key="save_release"):
+        with failures.told():
+            with st.spinner("Releasing"):
+                given = ReleaseCreate(note=note)
+                followup.release(acting.workbench(), acting.person(), view.public_id, given, view.review.created)
+            _done()
+
+
+@st.dialog("Withdraw the release", on_dismiss=ask)
+def _withdraw(view: StudyView) -> None:
+    acting.check()
+    st.markdown("The patient can no longer open this result. What they have downloaded stays with them.")
+    reason = st.text_input("Reason", max_chars=500, key="withdraw_reason")
+    if st.button("Withdraw", type="primary", icon=":material/undo:", key="save_withdrawal"):
+        with failures.told():
+            withdraw_release(acting.store(), acting.person(), view.public_id, WithdrawalCreate(reason=reason))
+            _done()
+
+
+@st.dialog("Ask another model", on_dismiss=ask)
+def _ask_again(view: StudyView) -> None:
+    acting.check()
+    st.markdown("Its answer is stored beside the first one, which stays the study's own.")
+    network = st.selectbox("Model", others(view), key="ask_network")
+    if st.button("Ask", type="primary", icon=":material/psychology_alt:", key="ask_now"):
+        with failures.told():
+            with st.spinner("Loading the model and looking at the slice", show_time=True):
+                followup.ask_again(acting.workbench(), acting.person(), view.public_id, network)
+            _done()
+
+
+@st.dialog("Delete the study", on_dismiss=ask)
+def _delete(view: StudyView) -> None:
+    acting.check()
+    st.markdown(
+        "The study leaves every list, also the patient's. It can be restored until an administrator purges what was "
+        "deleted long ago; then it is gone for good."
+    )
+    reason = st.text_input("Reason", max_chars=500, key="delete_reason")
+    if st.button("Delete study", type="primary", icon=":material/delete:", key="save_deletion"):
+        with failures.told():
+            delete_study(acting.store(), acting.person(), view.public_id, WithdrawalCreate(reason=reason))
+            ask()
+            kept.forget_studies()
+            st.session_state[DELETED] = str(view.public_id)
+            st.switch_page("pages/history.py")
+
+
+def others(view: StudyView) -> list[str]:
+    """Networks whose live version has not answered this study; none where the check refused it."""
+    serving = acting.workbench().engine.repository.live().get(view.task)
+    if view.prediction is None or serving is None:
+        return []
+    asked = {answer.model for answer in (view.prediction, *view.opinions)}
+    return [n for n, version in serving.versions.items() if ModelRef(view.task, n, version) not in asked]
+
+
+def opinions(view: StudyView) -> None:
+    """The answers of further models, a line each."""
+    if not view.opinions:
+        return
+    task = get_task(view.task)
+    st.subheader("Other models", anchor=False)
+    for answer in view.opinions:
+        model = words.plain(f"{answer.model.network}, version {answer.model.version}")
+        name = words.plain(task.class_info(answer.label).name)
+        share, verdict = words.percent(answer.confidence), words.VERDICTS[answer.verdict]
+        st.markdown(f"{words.dot(view.task, answer.label)} {model}: {name}, {share} :gray[({verdict})]")

@@ -1,0 +1,89 @@
+"""What a patient reads: released results of their own, in plain words, without figures and without a doctor's notes."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
+
+from services.errors import NotFound
+from services.records import audit
+from services.records.database import reading, write
+from services.records.lookup import noting_refusals, one_study
+from services.records.rights import Action, Actor, confirm, require, visible_studies
+from services.records.store import Store
+from services.records.tables import Release, Review, Study, User
+
+MOST_RESULTS = 200
+
+
+@dataclass(frozen=True)
+class Result:
+    """A released study; ``label`` is the reviewing doctor's finding: a class of the task, OTHER or INDETERMINATE."""
+
+    public_id: uuid.UUID
+    study_date: date
+    task: str
+    label: str
+    doctor: str
+    reviewed: datetime
+    note: str
+    released: datetime
+
+
+def find_results(store: Store, actor: Actor) -> tuple[Result, ...]:
+    """The actor's released results, the newest release first, 200 at most. Raises NotAllowed."""
+    require(actor, Action.RESULT_VIEW)
+    with reading(store.engine) as session:
+        confirm(session, actor)
+        found = session.exec(
+            _released()
+            .where(visible_studies(actor, Action.RESULT_VIEW))
+            .order_by(col(Release.id).desc())
+            .limit(MOST_RESULTS)
+        ).all()
+        return tuple(_result(*row) for row in found)
+
+
+def get_result(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Result:
+    """One released result, and a note in the trail that it was read. Raises NotAllowed, NotFound."""
+
+    def work(session: Session) -> Result:
+        study = one_study(session, actor, Action.RESULT_VIEW, public_id)
+        audit.record(session, actor, Action.RESULT_VIEW, f"study {study.public_id}")
+        return _result(*session.exec(_released().where(Study.id == study.id)).one())
+
+    try:
+        with noting_refusals(store.engine, actor, Action.RESULT_VIEW, public_id):
+            return write(store.engine, work)
+    except NotFound:
+        # A patient has no history to look in.
+        raise NotFound(
+            "There is no such result, or it is not released to you. Look for it on the first page."
+        ) from None
+
+
+def _released() -> Select[Study, Review, Release, str]:
+    return (
+        select(Study, Review, Release, User.full_name)
+        .join(Review, col(Review.study_id) == col(Study.id))
+        .join(Release, col(Release.study_id) == col(Study.id))
+        .join(User, col(User.id) == col(Review.reviewer_id))
+        .where(col(Review.superseded).is_(None), col(Release.withdrawn).is_(None))
+    )
+
+
+def _result(study: Study, review: Review, release: Release, doctor: str) -> Result:
+    return Result(
+        public_id=study.public_id,
+        study_date=study.study_date,
+        task=study.task,
+        label=review.label,
+        doctor=doctor,
+        reviewed=review.created,
+        note=release.note,
+        released=release.created,
+    )

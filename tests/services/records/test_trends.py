@@ -1,0 +1,83 @@
+"""Numbers by month and over reviews, and the answers of further models."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, timedelta
+from itertools import pairwise
+
+import pytest
+
+from services.errors import InvalidRecord, NotFound
+from services.inference.prediction import ModelRef, Verdict
+from services.records.columns import now
+from services.records.filters import StudyFilters
+from services.records.history import counts, find_studies
+from services.records.opinions import save_opinion
+from services.records.reviews import NewReview, save_review
+from services.records.studies import get_study, save_study
+from services.records.tables import ReviewCreate
+from services.records.trends import Agreement, agreement, by_month, last_months
+from tests.services.records.test_reviews import override, pdf
+
+
+def test_the_last_months_end_with_this_one():
+    months = last_months(14)
+    assert len(months) == 14
+    assert months[-1] == now().date().replace(day=1)
+    assert all(b == (a + timedelta(days=31)).replace(day=1) for a, b in pairwise(months))
+
+
+def test_studies_are_counted_by_month_class_and_confidence(store, doctor, actors, make_study, answer):
+    this, before = last_months(2)[1], last_months(2)[0]
+    old = last_months(13)[0]
+    for day, more in (
+        (this, {}), (this, {}), (before, {}), (before, {"prediction": answer("notumor", 0.85)}),
+        (before, {"prediction": answer("glioma", 0.5)}), (before, {"refused": True}), (old, {}),
+    ):  # fmt: skip
+        save_study(store, doctor, make_study(study_date=day, **more))
+    save_study(store, actors["colleague"], make_study(study_date=this))
+    found = [(m.month, m.verdict, m.label, m.band, m.studies) for m in by_month(store, doctor)]
+    assert sorted(found, key=str) == sorted(
+        [
+            (before, Verdict.ANSWERED, "glioma", 0.95, 1),
+            (before, Verdict.ANSWERED, "notumor", 0.8, 1),
+            (before, Verdict.UNCERTAIN, "glioma", 0.0, 1),
+            (before, Verdict.REFUSED, None, None, 1),
+            (this, Verdict.ANSWERED, "glioma", 0.95, 2),
+        ],
+        key=str,
+    )
+    everybody = by_month(store, actors["researcher"])
+    assert sum(m.studies for m in everybody) == 7
+    assert sum(m.studies for m in by_month(store, doctor, 13)) == 7
+
+
+def test_reviews_are_counted_as_they_stand(store, doctor, actors, make_study):
+    one, two = (save_study(store, doctor, make_study()).public_id for _ in range(2))
+    for public_id, review in ((one, override()), (one, ReviewCreate(decision="agree")), (two, override())):
+        save_review(store, doctor, public_id, NewReview(review), pdf())
+    assert agreement(store, doctor) == agreement(store, actors["researcher"]) == Agreement(1, 1)
+    assert agreement(store, actors["colleague"]) == Agreement(0, 0)
+    assert (counts(store, doctor).awaiting, counts(store, doctor).reviewed, counts(store, doctor).released) == (0, 2, 0)
+
+
+def test_another_models_answer_stands_beside_the_first(store, doctor, actors, make_study, answer):
+    view = save_study(store, doctor, make_study(study_date=date(2024, 1, 1)))
+    other = dataclasses.replace(answer("meningioma", 0.9), model=ModelRef("brain_tumor_type", "resnet50", "1"))
+    seen = save_opinion(store, doctor, view.public_id, other)
+    assert seen == get_study(store, doctor, view.public_id)
+    assert (seen.prediction, seen.opinions) == (view.prediction, (other,))
+    # It is found by either network, and listed once, by its own answer.
+    for network, there in (("efficientnet", 1), ("resnet50", 1), ("vgg16", 0)):
+        lines = find_studies(store, doctor, StudyFilters(network=network)).studies
+        assert [line.label for line in lines] == ["glioma"] * there
+    assert not find_studies(store, doctor, StudyFilters(label="meningioma")).studies
+    assert counts(store, doctor).studies == 1
+    with pytest.raises(InvalidRecord, match="stored already"):
+        save_opinion(store, doctor, view.public_id, other)
+    with pytest.raises(NotFound):
+        save_opinion(store, actors["colleague"], view.public_id, other)
+    refused = save_study(store, doctor, make_study(refused=True))
+    with pytest.raises(InvalidRecord, match="refused this slice"):
+        save_opinion(store, doctor, refused.public_id, other)
