@@ -84,6 +84,8 @@ class Study(StudyBase, table=True):
         Index(None, "reader_id", "created", "public_id"),
         Index(None, "reader_id", "study_date"),
         Index(None, "patient_id", "reader_id"),
+        # All studies, newest first.
+        Index(None, "created", "public_id"),
         TABLE_OPTIONS,
     )
 
