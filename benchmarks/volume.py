@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 from benchmarks import page
 from benchmarks.measure import Result, by_turns, milliseconds, pair_ratios
 from services.inference.prediction import Verdict
-from services.records.database import make_engine, reading, write
+from services.records.database import key_of, make_engine, reading, write
 from services.records.filters import StudyFilters
 from services.records.folder import FolderVault
 from services.records.history import PageKey, counts, find_studies
@@ -28,7 +28,7 @@ from services.records.rights import Actor
 from services.records.schema import migrate
 from services.records.sealing import make_keyring
 from services.records.store import Store
-from services.records.tables import Study, User
+from services.records.tables import Role, Study, User
 
 FEW, MANY = 1_000, 1_000_000
 PAIRS, TARGET = 40, 1.5
@@ -36,20 +36,24 @@ PAIRS, TARGET = 40, 1.5
 HOME_STUDIES, HISTORY_STUDIES = 200, 20
 
 
-def filled(address: str, folder: Path, predictions: int) -> tuple[Store, Actor]:
-    """A migrated store with that many predictions, and the doctor whom they belong to."""
+def filled(address: str, folder: Path, predictions: int) -> tuple[Store, Actor, Actor]:
+    """A migrated store with that many predictions, the doctor whom they belong to, and an administrator."""
     migrate(address)
     store = Store(
         make_engine(address), FolderVault(folder, make_keyring(None, None)), demo=False, sign_in_lasts=timedelta(days=1)
     )
     made = make_load(store, predictions)
 
-    def let_in(session: Session) -> Actor:
-        user = session.exec(select(User).where(User.username == made.reader)).one()
-        user.active = True
-        return Actor(user.id or 0, user.public_id, user.username, user.full_name, user.role)
+    def let_in(session: Session) -> list[Actor]:
+        doctor = session.exec(select(User).where(User.username == made.reader)).one()
+        doctor.active = True
+        admin = User(username="admin", full_name="Administrator", role=Role.ADMIN, password_hash="closed")
+        session.add(admin)
+        session.flush()
+        return [Actor(key_of(u), u.public_id, u.username, u.full_name, u.role) for u in (doctor, admin)]
 
-    return store, write(store.engine, let_in)
+    doctor, admin = write(store.engine, let_in)
+    return store, doctor, admin
 
 
 def middle(store: Store) -> PageKey:
@@ -60,13 +64,14 @@ def middle(store: Store) -> PageKey:
         return PageKey(study.created, study.public_id)
 
 
-def questions(store: Store, doctor: Actor) -> dict[str, Callable[[], object]]:
+def questions(store: Store, doctor: Actor, admin: Actor) -> dict[str, Callable[[], object]]:
     """What each page asks of the records, by the page's name."""
     half = middle(store)
     uncertain = StudyFilters(verdict=Verdict.UNCERTAIN)
     positive = StudyFilters(positive=True)
     return {
         "Home page": lambda: (counts(store, doctor), find_studies(store, doctor, limit=HOME_STUDIES)),
+        "Administrator's home page": lambda: counts(store, admin),
         "History": lambda: find_studies(store, doctor, limit=HISTORY_STUDIES),
         "History, in the middle": lambda: find_studies(store, doctor, None, half, HISTORY_STUDIES),
         "History, uncertain ones": lambda: find_studies(store, doctor, uncertain, None, HISTORY_STUDIES),
@@ -78,10 +83,10 @@ def results(predictions: int = MANY) -> list[Result]:
     """A figure a page: its questions to the large database over the same to one of a thousand."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        large, reader = filled(f"sqlite:///{folder}/many.db", folder / "many", predictions)
-        small, other = filled(f"sqlite:///{folder}/few.db", folder / "few", FEW)
+        large, *here = filled(f"sqlite:///{folder}/many.db", folder / "many", predictions)
+        small, *there = filled(f"sqlite:///{folder}/few.db", folder / "few", FEW)
         with large, small:
-            many, few = questions(large, reader), questions(small, other)
+            many, few = questions(large, *here), questions(small, *there)
             return [measured(page_name, predictions, many[page_name], few[page_name]) for page_name in many]
 
 

@@ -101,7 +101,7 @@ def storage(store: Store, actor: Actor) -> Storage:
         product = "SQLite" if connection.dialect.name == "sqlite" else _server_name(connection)
         version = ".".join(map(str, connection.dialect.server_version_info or ()))
         files, file_bytes = session.exec(select(func.count(), func.sum(StudyFile.size)).select_from(StudyFile)).one()
-        backups = select(AuditEvent.at).where(AuditEvent.action == BACKED_UP).order_by(col(AuditEvent.id).desc())
+        backups = select(AuditEvent.at).where(AuditEvent.action == BACKED_UP).order_by(col(AuditEvent.at).desc())
         return Storage(
             revision=current_revision(store.engine),
             newest=newest_revision(),
@@ -112,7 +112,7 @@ def storage(store: Store, actor: Actor) -> Storage:
             file_bytes=int(file_bytes or 0),
             free_bytes=store.vault.free_bytes(),
             key=store.vault.keys.name,
-            backed_up=session.exec(backups).first(),
+            backed_up=session.exec(backups.limit(1)).first(),
         )
 
 

@@ -97,6 +97,8 @@ class Study(StudyBase, table=True):
         Index(None, "reader_id", "study_date", "public_id"),
         Index(None, "reader_id", "state", "created", "public_id"),
         Index(None, "patient_id", "reader_id"),
+        # All studies, newest first.
+        Index(None, "created", "public_id"),
         TABLE_OPTIONS,
     )
 

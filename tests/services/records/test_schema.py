@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Date, DateTime, Float, Integer, MetaData, inspect, select, text
+from sqlalchemy import Boolean, Date, DateTime, Float, Integer, MetaData, inspect, select, text
 from sqlmodel import SQLModel
 
 from services.errors import SettingsError, Unavailable
@@ -70,6 +70,8 @@ def fill(connection, found) -> None:
             for column in table.columns:
                 if column.name in pointers:
                     row[column.name] = connection.scalars(select(pointers[column.name])).all()[number - 1]
+                elif isinstance(column.type, Boolean):
+                    row[column.name] = number == 1
                 elif isinstance(column.type, Integer):
                     row[column.name] = number
                 elif isinstance(column.type, DateTime):
