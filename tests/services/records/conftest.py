@@ -147,7 +147,13 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(address: str, tmp_path: Path) -> Iterator[Store]:
-    with Store(make_engine(address), Vault(tmp_path / "vault"), demo=False, sign_in_lasts=timedelta(days=1)) as opened:
+    with Store(
+        make_engine(address),
+        Vault(tmp_path / "vault"),
+        demo=False,
+        sign_in_lasts=timedelta(days=1),
+        key=lambda: "the key of the tests, varied and long",
+    ) as opened:
         yield opened
 
 

@@ -104,11 +104,11 @@ def test_failures_that_have_faded_are_swept_away_when_somebody_signs_in(store, a
 
 
 def test_two_attempts_at_the_same_moment_count_as_two(store):
-    write(store.engine, lambda session: throttle.take_attempt(session, "doctor"))
+    write(store.engine, lambda session: throttle.take_attempt(session, throttle.of_name("doctor")))
     counted, release = threading.Event(), threading.Event()
 
     def slowly(session):
-        throttle.take_attempt(session, "doctor")
+        throttle.take_attempt(session, throttle.of_name("doctor"))
         session.flush()
         counted.set()
         assert release.wait(60)
@@ -116,7 +116,9 @@ def test_two_attempts_at_the_same_moment_count_as_two(store):
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(write, store.engine, slowly)
         assert counted.wait(60)
-        second = pool.submit(write, store.engine, lambda session: throttle.take_attempt(session, "doctor"))
+        second = pool.submit(
+            write, store.engine, lambda session: throttle.take_attempt(session, throttle.of_name("doctor"))
+        )
         with pytest.raises(TimeoutError):
             second.result(1)
         release.set()
