@@ -17,6 +17,7 @@ from services.records.database import reading, write
 from services.records.people import (
     authenticate,
 )
+from services.records.rights import Origin
 from services.records.tables import SignInThrottle
 
 PASSWORD = "a passphrase for tests"
@@ -79,6 +80,33 @@ def test_a_throttled_name_holds_back_the_right_password_but_no_other_name(store,
     assert authenticate(store, "doctor", PASSWORD)
     with reading(store.engine) as session:
         assert not session.exec(select(SignInThrottle)).all()
+
+
+def test_one_address_that_tries_many_names_slows_down_and_no_other_address(store, actors, no_hashing, later):
+    def guess(number, address):
+        with pytest.raises(SignInRefused) as caught:
+            authenticate(store, f"nobody {number}", "wrong", Origin(address))
+        return "Wait" in str(caught.value)
+
+    assert not any(guess(number, f"2001:db8::{number}") for number in range(60))
+    assert guess(60, "2001:db8::ffff")
+    assert not guess(60, "2001:db8:0:1::1")
+    assert not guess(61, "192.0.2.1")
+    later(minutes=1)
+    assert not guess(62, "2001:db8::1")
+
+
+def test_who_signs_in_takes_back_their_own_attempt_and_nobody_elses(store, actors, later):
+    origin = Origin("192.0.2.1")
+    for name, password in (("nobody", "wrong"), ("doctor", PASSWORD), ("doctor", PASSWORD)):
+        if password == PASSWORD:
+            authenticate(store, name, password, origin)
+            continue
+        with pytest.raises(SignInRefused):
+            authenticate(store, name, password, origin)
+    with reading(store.engine) as session:
+        row = session.get(SignInThrottle, throttle.of_address(origin).key_hash)
+    assert round(row.score, 6) == 1
 
 
 def test_guesses_made_at_once_do_not_slip_through_together(store, actors, no_hashing, later):
