@@ -1,4 +1,4 @@
-"""What stands in place of all pages while an account waits: for a second factor, or for a patient's record."""
+"""What stands in place of all pages while an account waits for a second factor or a record, or a link was opened."""
 
 from __future__ import annotations
 
@@ -9,16 +9,28 @@ import streamlit as st
 from pages.view import acting, frame
 from pages.view.own import factor
 from pages.view.words import plain
+from services.invitations import PARAMETER
 from services.records.rights import Actor, Pending
 
 
 def page_for(actor: Actor) -> tuple[str, Callable[[], None], tuple[str, ...]] | None:
     """The title of the page in place of all others, what draws it, and which others are left; None: nothing waits."""
+    if PARAMETER in st.query_params:
+        return "Link", link, ()
     if actor.pending is Pending.SECOND_FACTOR or (actor.pending is None and factor.unread_codes()):
         return "Second factor", second_factor, ()
     if actor.pending is Pending.LINK:
         return "Home", record, ("account", "about")
     return None
+
+
+def link() -> None:
+    frame.title("Whose link is this?")
+    st.markdown(
+        f"You are signed in as {plain(acting.person().username)}. A link that sets a password is opened by its person: "
+        "sign out, and the form for it follows."
+    )
+    st.button("Sign out", key="leave", icon=":material/logout:", on_click=frame.ask_to_leave)
 
 
 def second_factor() -> None:
