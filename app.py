@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from pages.view import acting, failures, frame
@@ -47,6 +49,22 @@ def entrance() -> list[st.Page]:
     ]
 
 
+def only(title: str, draw: Callable[[], None], kept: tuple[str, ...]) -> list[st.Page]:
+    """Every address leads to the one page that the person has for now, but those of the pages that are kept."""
+    return [
+        st.Page(f"pages/{name}.py", title=PAGES[name][0], icon=f":material/{PAGES[name][1]}:", url_path=name)
+        if name in kept
+        else st.Page(
+            draw,
+            title=title,
+            url_path=name,
+            default=name == "home",
+            visibility="visible" if name == "home" else "hidden",
+        )
+        for name in PAGES
+    ]
+
+
 def _nothing() -> None:
     pass
 
@@ -65,6 +83,7 @@ def main() -> None:
 
 
 def run(settings: Settings) -> None:
+    from pages.view import waiting
     from pages.view.signin import SignIn
 
     door = SignIn()
@@ -82,8 +101,12 @@ def run(settings: Settings) -> None:
             return
         banner.empty()
     acting.set_person(actor)
-    acting.start_warm_up()
-    page = st.navigation(pages_of(actor), position="top")
+    first = waiting.page_for(actor)
+    if first is None:
+        acting.start_warm_up()
+        page = st.navigation(pages_of(actor), position="top")
+    else:
+        page = st.navigation(only(*first), position="top")
     frame.open_page(settings, actor)
     with frame.routed():
         page.run()

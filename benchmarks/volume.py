@@ -40,7 +40,11 @@ def filled(address: str, folder: Path, predictions: int) -> tuple[Store, Actor, 
     """A migrated store with that many predictions, the doctor whom they belong to, and an administrator."""
     migrate(address)
     store = Store(
-        make_engine(address), FolderVault(folder, make_keyring(None, None)), demo=False, sign_in_lasts=timedelta(days=1)
+        make_engine(address),
+        FolderVault(folder, make_keyring(None, None)),
+        demo=False,
+        sign_in_lasts=timedelta(days=1),
+        key=lambda: "nobody signs in here",
     )
     made = make_load(store, predictions)
 

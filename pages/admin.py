@@ -5,9 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.view import frame
-from pages.view.administration import models, people, storage, trail
+from pages.view.administration import models, people, sessions, storage, trail
 
-PARTS = {"People": people.show, "Models": models.show, "Trail": trail.show, "Storage": storage.show}
+PARTS = {
+    "People": people.show, "Sessions": sessions.show, "Models": models.show, "Trail": trail.show,
+    "Storage": storage.show,
+}  # fmt: skip
 
 
 def page() -> None:

@@ -19,7 +19,9 @@ The text of each is one or two sentences for the person at the screen: what is w
         ├── NotAllowed           the acting person's role does not include this
         ├── InvalidRecord        a field is missing, too long or contradictory
         ├── Unavailable          the database or the vault cannot be reached
-        └── SignInRefused        wrong name or password, or a deactivated account
+        ├── SignInRefused        wrong name, password or code, or a deactivated account
+        ├── CodeNeeded           the password is right, and the account has a second factor
+        └── LinkRefused          a one-time link that is unknown, used or expired
 """
 
 
@@ -93,3 +95,15 @@ class Unavailable(RecordsError):
 
 class SignInRefused(RecordsError):
     """The sign-in did not succeed; the text never tells why beyond that."""
+
+
+class CodeNeeded(RecordsError):
+    """The password was right, and a code of the second factor is asked for; ``half`` is what it completes."""
+
+    def __init__(self, half: object) -> None:
+        super().__init__("This account has a second factor. Enter the code that your authenticator shows.")
+        self.half = half
+
+
+class LinkRefused(RecordsError):
+    """A one-time link opens nothing; the text never tells why."""

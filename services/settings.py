@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,6 +47,23 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         30, ge=0, description="Days for which a deleted study can be restored; then “purge” removes it for good."
     )
+    idle_minutes: float = Field(60.0, ge=5, description="Minutes without a click after which a sign-in ends.")
+    link_hours: float = Field(
+        48.0, gt=0, le=720, description="Hours for which an invitation or a reset link can be used."
+    )
+    app_url: str = Field(
+        "",
+        description="The app's address in mails and links, like https://falx.hospital.org; empty: as the administrator "
+        "who makes a link has it open.",
+    )
+    smtp_host: str = Field("", description="Mail server for invitations and resets; empty: links are handed over.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection to it is encrypted: starttls, tls (from the first byte) or none."
+    )
+    smtp_user: str = Field("", description="Name to sign in to it with; empty: without.")
+    smtp_password: SecretStr | None = Field(None, description="Password to that name.")
+    smtp_from: str = Field("", description="The sender of its mails, like falx@hospital.org.")
     max_upload_mb: int = Field(
         LARGEST_UPLOAD_MB,
         ge=1,
@@ -77,6 +95,20 @@ class Settings(BaseSettings):
             key = self.cookie_key.get_secret_value()
             if len(key) < 32 or key.lower() in UNSAFE_SECRETS or len(set(key)) < 8:
                 raise ValueError("COOKIE_KEY must be at least 32 varied characters; leave it unset to have one made.")
+        return self
+
+    @field_validator("app_url")
+    @classmethod
+    def _an_address(cls, address: str) -> str:
+        if address and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", address):
+            raise ValueError("APP_URL must be like https://falx.hospital.org, without ? and #.")
+        return address
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Settings:
+        # Without an address of its own a link mailed to somebody would lead to wherever the one who asks for it says.
+        if self.smtp_host and not (self.app_url and self.smtp_from):
+            raise ValueError("SMTP_HOST needs APP_URL and SMTP_FROM; set both, or leave SMTP_HOST empty.")
         return self
 
     @property

@@ -9,6 +9,7 @@ import logging
 from threading import Thread
 from time import sleep
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import streamlit as st
 
@@ -80,6 +81,16 @@ def origin() -> Origin:
     return Origin(st.context.ip_address or "", st.context.headers.get("User-Agent", "")[:200])
 
 
+def token() -> str:
+    """The token of this browser's session."""
+    return str(st.session_state.get("username"))
+
+
+def app_address() -> str:
+    """The app's address as this browser has it open, without the page."""
+    return urljoin(st.context.url or "", ".")
+
+
 def set_person(actor: Actor) -> None:
     """Remember who acts in this run; app.py looks it up in the database at every run."""
     st.session_state[_ACTOR] = actor
@@ -95,5 +106,5 @@ def person() -> Actor:
 
 def check() -> None:
     """The first line of every fragment and dialog: they run past app.py, and notice here that a session was ended."""
-    if people.actor_for_token(store(), str(st.session_state.get("username")), origin()) is None:
+    if people.actor_for_token(store(), token(), origin()) is None:
         st.rerun()

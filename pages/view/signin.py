@@ -18,8 +18,8 @@ import streamlit as st
 from streamlit_authenticator import Authenticate
 from streamlit_authenticator.models import AuthenticationModel
 
-from pages.view import acting, frame, kept
-from services.errors import RecordsError, SignInRefused
+from pages.view import acting, entrance, frame, kept
+from services.errors import CodeNeeded, RecordsError
 from services.records import people
 from services.records.demo import DemoAccount
 from services.records.rights import Actor
@@ -43,15 +43,20 @@ class _People(AuthenticationModel):  # type: ignore[misc]
 
     def login(self, username: str, password: str, *unused: Any, token: Any = None, **options: Any) -> bool | None:
         if username:
-            actor = people.authenticate(acting.store(), username, password, acting.origin())
-            st.session_state["username"] = people.open_session(acting.store(), actor)
+            self.enter(people.authenticate(acting.store(), username, password, acting.origin()))
         elif token:
-            st.session_state["username"] = token["username"]
+            self._hold(token["username"])
         else:
             return None
+        return True
+
+    def enter(self, actor: Actor) -> None:
+        self._hold(people.open_session(acting.store(), actor))
+
+    def _hold(self, token: str) -> None:
+        st.session_state["username"] = token
         st.session_state["authentication_status"] = True
         st.session_state["logout"] = None
-        return True
 
     def logout(self, callback: Any = None) -> None:
         people.close_session(acting.store(), st.session_state["username"], acting.origin())
@@ -90,44 +95,58 @@ class SignIn(Authenticate):  # type: ignore[misc]
         slot = st.empty()
         with slot.container(key="signin", horizontal_alignment="center"):
             _introduction()
-            accounts = acting.records()[1]
-            if accounts:
-                _demo_buttons(accounts)
-            # Filled anew, the fields are new ones: a value written into an old field is lost where the cookie's
-            # arrival starts the next run before the browser has been told of it.
-            presses, account, password = st.session_state.get(_FILLED, (0, "", ""))
-            nth = f"_{presses}" if presses else ""
-            with st.form("signin_form", border=True):
-                name = st.text_input("User name", account, key=_NAME + nth, autocomplete="username")
-                password = st.text_input(
-                    "Password",
-                    password,
-                    key=_PASSWORD + nth,
-                    type="password",
-                    autocomplete="current-password",
-                    max_chars=512,
-                )
-                sent = st.form_submit_button("Sign in", type="primary", width="stretch")
-            refusal = st.empty()
-            _help(bool(accounts))
-        if not sent:
-            return None
-        if not name.strip() or not password:
-            refusal.warning("Enter your user name and your password.", icon=":material/info:")
-            return None
-        try:
-            self._model.login(name, password)
-        except (SignInRefused, RecordsError) as error:
-            refusal.error(str(error), icon=":material/error:")
+            entrance.said()
+            elsewhere, actor = entrance.draw()
+            inside = actor is not None if elsewhere else self._by_password()
+            if actor is not None:
+                self._model.enter(actor)
+        if not inside:
             return None
         slot.empty()
         self._cookie.exp_date = self._cookie._set_exp_date()
         st.session_state[_UNSENT] = self._cookie._token_encode()
         return self.person()
 
+    def _by_password(self) -> bool:
+        accounts = acting.records()[1]
+        if accounts:
+            _demo_buttons(accounts)
+        # Filled anew, the fields are new ones: a value written into an old field is lost where the cookie's arrival
+        # starts the next run before the browser has been told of it.
+        presses, account, password = st.session_state.get(_FILLED, (0, "", ""))
+        nth = f"_{presses}" if presses else ""
+        with st.form("signin_form", border=True):
+            name = st.text_input("User name", account, key=_NAME + nth, autocomplete="username")
+            password = st.text_input(
+                "Password",
+                password,
+                key=_PASSWORD + nth,
+                type="password",
+                autocomplete="current-password",
+                max_chars=512,
+            )
+            sent = st.form_submit_button("Sign in", type="primary", width="stretch")
+        refusal = st.empty()
+        entrance.others()
+        _help(bool(accounts))
+        if not sent:
+            return False
+        if not name.strip() or not password:
+            refusal.warning("Enter your user name and your password.", icon=":material/info:")
+            return False
+        try:
+            return bool(self._model.login(name, password))
+        except CodeNeeded as needed:
+            entrance.ask_for_code(needed.half)
+            st.rerun()
+        except RecordsError as error:
+            refusal.error(str(error), icon=":material/error:")
+        return False
+
     def _send_cookie(self) -> None:
         """Draw the element that writes the cookie, at every run until the browser lists it among its cookies."""
-        if COOKIE in (self._cookie.cookie_manager.cookies or {}):
+        # One of a session that has ended may still be there.
+        if (self._cookie.cookie_manager.cookies or {}).get(COOKIE) == st.session_state[_UNSENT]:
             del st.session_state[_UNSENT]
             return
         with st.container(key="cookie_set"):
@@ -177,8 +196,9 @@ def _fill(name: str, password: str) -> None:
 def _help(demo: bool) -> None:
     if demo:
         return
-    with st.expander("No account yet"):
+    with st.expander("No account yet, or no password"):
         st.markdown(
-            "An administrator makes your account. The first administrator is made on the server with "
+            "Doctors, researchers and administrators are invited by an administrator with a link, and a link of the "
+            "same kind replaces a forgotten password. The first administrator is made on the server with "
             "`python -m services.records create-admin`; no account exists before that."
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -15,15 +16,25 @@ from services.errors import InvalidRecord
 
 SHORTEST, LONGEST = 12, 128
 HASHER = PasswordHasher()
+COMMON = Path(__file__).with_name("common_passwords.txt")
 
 
-def hash_password(password: str, *, forbidden: frozenset[str] = frozenset()) -> str:
-    """Argon2id's text for a new password. Raises InvalidRecord for one that is not accepted."""
+def hash_password(password: str, *, forbidden: frozenset[str] = frozenset(), username: str = "") -> str:
+    """Argon2id's text for a new password of ``username``. Raises InvalidRecord for one that is not accepted.
+
+    What guessers try first is refused and nothing else: no signs or digits are asked for (NIST SP 800-63B, section
+    5.1.1.2).
+    """
     plain = _normal(password)
     if plain is None or not SHORTEST <= len(plain) <= LONGEST:
         raise InvalidRecord(f"A password has {SHORTEST} to {LONGEST} characters: choose another.")
     if plain in forbidden:
         raise InvalidRecord("This password is published with the demo accounts: choose another.")
+    if plain.casefold() in _common() or plain.casefold() == username.casefold():
+        raise InvalidRecord(
+            "This password is among the first that anybody would try: choose another, for example four words that do "
+            "not belong together."
+        )
     return HASHER.hash(plain)
 
 
@@ -55,6 +66,12 @@ def _verifies(stored: str, plain: str) -> bool:
 @lru_cache(maxsize=1)
 def _dummy() -> str:
     return HASHER.hash("a password that nobody has")
+
+
+@lru_cache(maxsize=1)
+def _common() -> frozenset[str]:
+    lines = COMMON.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if not line.startswith("# "))
 
 
 def _normal(password: str) -> str | None:

@@ -31,9 +31,25 @@ class Origin:
 HERE = Origin()
 
 
+class Pending(StrEnum):
+    """What an account has to wait for, or do, before its role's rights are its own."""
+
+    SECOND_FACTOR = "second factor"
+    LINK = "link"
+
+
+_PENDING = {
+    Pending.SECOND_FACTOR: "Administrators sign in with a second factor. Set it up first.",
+    Pending.LINK: "Your account is not linked to a patient record yet. Your doctor or an administrator links it.",
+}
+
+
 @dataclass(frozen=True)
 class Actor:
-    """The person on whose behalf a service is called; made by people.authenticate and people.actor_for_token only."""
+    """The person on whose behalf a service is called; made by services/records/people.py only.
+
+    While something is ``pending`` the person may look after the account itself and do nothing else.
+    """
 
     user_id: int
     public_id: uuid.UUID
@@ -41,6 +57,7 @@ class Actor:
     full_name: str
     role: Role
     origin: Origin = field(default=HERE, compare=False)
+    pending: Pending | None = field(default=None, compare=False)
 
 
 class Action(StrEnum):
@@ -61,6 +78,11 @@ class Action(StrEnum):
     PATIENT_FIND = "patient.find"
     ACCOUNT_LIST = "account.list"
     ACCOUNT_CREATE = "account.create"
+    ACCOUNT_CHANGE = "account.change"
+    ACCOUNT_RESET = "account.reset"
+    ACCOUNT_OWN = "account.own"
+    SESSION_LIST = "session.list"
+    SESSION_END = "session.end"
     STORE_CHECK = "store.check"
     AUDIT_VIEW = "audit.view"
     AUDIT_EXPORT = "audit.export"
@@ -83,6 +105,11 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STUDY_COUNT: Scope.ANY,
         Action.ACCOUNT_LIST: Scope.ANY,
         Action.ACCOUNT_CREATE: Scope.ANY,
+        Action.ACCOUNT_CHANGE: Scope.ANY,
+        Action.ACCOUNT_RESET: Scope.ANY,
+        Action.ACCOUNT_OWN: Scope.OWN,
+        Action.SESSION_LIST: Scope.ANY,
+        Action.SESSION_END: Scope.ANY,
         Action.STORE_CHECK: Scope.ANY,
         Action.AUDIT_VIEW: Scope.ANY,
         Action.AUDIT_EXPORT: Scope.ANY,
@@ -102,14 +129,17 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STUDY_DELETE: Scope.OWN,
         Action.FILE_READ: Scope.OWN,
         Action.PATIENT_FIND: Scope.OWN,
+        Action.ACCOUNT_OWN: Scope.OWN,
     },
     Role.PATIENT: {
         Action.RESULT_VIEW: Scope.RELEASED,
         Action.FILE_READ: Scope.RELEASED,
+        Action.ACCOUNT_OWN: Scope.OWN,
     },
     Role.RESEARCHER: {
         Action.METRICS_VIEW: Scope.ANY,
         Action.STUDY_COUNT: Scope.ANY,
+        Action.ACCOUNT_OWN: Scope.OWN,
     },
 }
 
@@ -152,6 +182,8 @@ def require(actor: Actor, action: Action, study: Study | None = None) -> None:
         raise NotAllowed(
             f"Your account ({actor.role}) does not include this. Sign in with another account, or ask an administrator."
         )
+    if actor.pending is not None and action is not Action.ACCOUNT_OWN:
+        raise NotAllowed(_PENDING[actor.pending])
     if study is not None and (study.deleted is not None or not _COVERS[scope(actor.role, action)](actor, study)):
         raise no_such_study()
 

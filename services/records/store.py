@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +13,7 @@ from sqlalchemy import Engine
 
 from services.records.database import make_engine
 from services.records.folder import FolderVault
+from services.records.keys import cookie_key
 from services.records.sealing import make_keyring
 from services.records.vault import Vault
 from services.settings import Settings
@@ -20,13 +23,17 @@ from services.settings import Settings
 class Store:
     """The open database and vault of one process, shared by all its sessions and threads.
 
-    ``demo`` lets demo accounts sign in; ``sign_in_lasts`` is the age at which a sign-in ends.
+    ``demo`` lets demo accounts sign in; ``sign_in_lasts`` is the age at which a sign-in ends, ``idle_after`` the time
+    without a click. ``key`` gives the cookie's key, from which those for sealed secrets are made.
     """
 
     engine: Engine
     vault: Vault
     demo: bool
     sign_in_lasts: timedelta
+    key: Callable[[], str]
+    idle_after: timedelta = timedelta(hours=1)
+    links_last: timedelta = timedelta(days=2)
 
     def close(self) -> None:
         """Give all connections back; the store is not used after this."""
@@ -49,6 +56,9 @@ def open_store(settings: Settings) -> Store:
         vault=_open_vault(settings, engine),
         demo=settings.demo,
         sign_in_lasts=timedelta(days=settings.cookie_days),
+        key=partial(cookie_key, settings),
+        idle_after=timedelta(minutes=settings.idle_minutes),
+        links_last=timedelta(hours=settings.link_hours),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
+from streamlit.runtime.context import ContextProxy
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
@@ -59,6 +60,8 @@ def _router_first(main_script: str) -> None:
 @pytest.fixture(autouse=True)
 def _as_a_running_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script_runner, "_mpa_v1", _router_first)
+    # AppTest has no connection that could have an address.
+    monkeypatch.setattr(ContextProxy, "ip_address", property(lambda _: "192.0.2.7"))
 
 
 @pytest.fixture(scope="session")

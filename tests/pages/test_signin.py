@@ -109,7 +109,7 @@ def test_outside_the_demo_no_account_is_offered_and_the_first_administrator_expl
     migrate(Settings(var_dir=tmp_path).database)
     words = drawn(tmp_path)
     assert "python -m services.records create-admin" in words
-    assert "BUTTONS ['Sign in']" in words
+    assert "BUTTONS ['Sign in', 'Register as a patient']" in words
     assert "Demonstration" not in words
 
 

@@ -4,7 +4,19 @@ Classes with ``table=True`` do not validate, so every row is made from a Create 
 inside the database; ``public_id`` is what addresses and other layers see.
 """
 
-from services.records.tables.accounts import Role, SignInSession, SignInThrottle, User, UserCreate, UserPublic
+from services.records.tables.accounts import (
+    OneTimeLink,
+    Profile,
+    Purpose,
+    RecoveryCode,
+    Role,
+    SecondFactor,
+    SignInSession,
+    SignInThrottle,
+    User,
+    UserCreate,
+    UserPublic,
+)
 from services.records.tables.audit import AuditEvent, AuditHead, Outcome
 from services.records.tables.files import FileCreate, FilePublic, StudyFile
 from services.records.tables.patients import Patient, PatientCreate, PatientPublic, Sex
@@ -25,8 +37,13 @@ __all__ = [
     "User",
     "UserCreate",
     "UserPublic",
+    "Profile",
     "SignInSession",
     "SignInThrottle",
+    "OneTimeLink",
+    "Purpose",
+    "SecondFactor",
+    "RecoveryCode",
     "Sex",
     "Patient",
     "PatientCreate",

@@ -184,6 +184,7 @@ def store(address: str, tmp_path: Path) -> Iterator[Store]:
         FolderVault(tmp_path / "vault", make_keyring(None, None)),
         demo=False,
         sign_in_lasts=timedelta(days=1),
+        key=lambda: "the key of the tests, varied and long",
     ) as opened:
         yield opened
 

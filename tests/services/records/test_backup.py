@@ -46,7 +46,15 @@ def place(tmp_path, request):
             vault = BucketVault(bucket, request.getfixturevalue("s3_endpoint"), engine, keys)
         else:
             vault = FolderVault(tmp_path / name, keys)
-        opened.append(Store(engine, vault, demo=False, sign_in_lasts=timedelta(days=1)))
+        opened.append(
+            Store(
+                engine,
+                vault,
+                demo=False,
+                sign_in_lasts=timedelta(days=1),
+                key=lambda: "the key of the tests, varied and long",
+            )
+        )
         return opened[-1]
 
     yield make

@@ -44,7 +44,7 @@ from services.records.sealing import make_keyring
 address, vault, file = sys.argv[1:]
 actor, studies = pickle.load(open(file, "rb"))
 files = FolderVault(Path(vault), make_keyring(None, None))
-store = Store(make_engine(address), files, demo=False, sign_in_lasts=timedelta(days=1))
+store = Store(make_engine(address), files, demo=False, sign_in_lasts=timedelta(days=1), key=lambda: "")
 save_study(store, actor, studies[0])
 store.close()
 TRACED = ("records/studies.py", "records/vault.py", "records/folder.py", "records/database.py", "records/audit.py")
@@ -207,7 +207,7 @@ def test_a_real_disk_that_is_full(full, small_disk, address, store, doctor, make
         engine, vault = store.engine, FolderVault(small_disk / "vault", make_keyring(None, None))
     filler = small_disk / "filler"
     filler.write_bytes(bytes(1_000_000))
-    on_it = Store(engine, vault, demo=False, sign_in_lasts=timedelta(days=1))
+    on_it = Store(engine, vault, demo=False, sign_in_lasts=timedelta(days=1), key=store.key)
     studies = [make_study(upload=os.urandom(60_000), study={"notes": "x" * 4000}) for _ in range(400)]
     refused = []
 

@@ -13,21 +13,49 @@ from sqlmodel import col, select, update
 
 from services import records
 from services.errors import InvalidRecord, NotAllowed, NotFound
+from services.records.accounts import (
+    change_details,
+    change_role,
+    deactivate,
+    find_accounts,
+    get_account,
+    invite,
+    make_link,
+    reactivate,
+)
 from services.records.chain import verify
 from services.records.columns import now
 from services.records.database import reading, write
 from services.records.exports import export_studies
 from services.records.history import counts, find_studies, readers
 from services.records.opinions import save_opinion
+from services.records.own_account import (
+    change_password,
+    change_profile,
+    export_own,
+    own_account,
+    prove,
+    unless_demo,
+)
 from services.records.patients import find_patients
 from services.records.people import create_user, list_users, open_session
 from services.records.removal import delete_study, restore_study
 from services.records.results import find_results, get_result
 from services.records.reviews import NewReview, save_release, save_review, withdraw_release
 from services.records.rights import Action, Scope, may, require, scope, visible_patients, visible_studies
+from services.records.second_factor import factor_state, new_secret, reset_second_factor, turn_off, turn_on
+from services.records.sessions import (
+    end_own_session,
+    end_own_sessions,
+    end_session,
+    end_sessions,
+    list_sessions,
+    own_sessions,
+)
 from services.records.studies import get_study, read_file, save_study
 from services.records.tables import (
     Patient,
+    Profile,
     ReleaseCreate,
     ReviewCreate,
     Role,
@@ -41,6 +69,7 @@ from services.records.trends import agreement, by_month
 from services.records.upkeep import check, storage
 from tests.services.records.test_reviews import released
 
+PASSWORD = "a passphrase for tests"
 # Written out again on purpose: whoever changes the table has to change it here too.
 EXPECTED = {
     "metrics.view": {"admin": "any", "doctor": "any", "researcher": "any"},
@@ -58,6 +87,11 @@ EXPECTED = {
     "patient.find": {"doctor": "own"},
     "account.list": {"admin": "any"},
     "account.create": {"admin": "any"},
+    "account.change": {"admin": "any"},
+    "account.reset": {"admin": "any"},
+    "account.own": {"admin": "own", "doctor": "own", "patient": "own", "researcher": "own"},
+    "session.list": {"admin": "any"},
+    "session.end": {"admin": "any"},
     "store.check": {"admin": "any"},
     "audit.view": {"admin": "any"},
     "audit.export": {"admin": "any"},
@@ -85,7 +119,7 @@ def test_no_action_is_forgotten():
     assert scope(Role.ADMIN, "everything") is Scope.NONE
 
 
-def ask(action, store, actor, make_study, study_id):
+def ask(action, store, actor, make_study, study_id, colleague):
     """Do ``action`` by the function that does it; how many things of others came back."""
     match action:
         case Action.STUDY_SAVE:
@@ -113,10 +147,22 @@ def ask(action, store, actor, make_study, study_id):
         case Action.PATIENT_FIND:
             return len(find_patients(store, actor))
         case Action.ACCOUNT_LIST:
-            return len(list_users(store, actor))
+            return len(list_users(store, actor)) + len(find_accounts(store, actor))
         case Action.ACCOUNT_CREATE:
             new = UserCreate(username="new", full_name="New", role="doctor")
             return 1 if create_user(store, actor, new, "a long enough one") else 0
+        case Action.ACCOUNT_CHANGE:
+            return 1 if change_role(store, actor, colleague.public_id, Role.RESEARCHER) else 0
+        case Action.ACCOUNT_RESET:
+            return len(make_link(store, actor, colleague.public_id))
+        case Action.ACCOUNT_OWN:
+            return 0 if own_account(store, actor).public_id == actor.public_id else 1
+        case Action.SESSION_LIST:
+            open_session(store, colleague)
+            return len(list_sessions(store, actor))
+        case Action.SESSION_END:
+            open_session(store, colleague)
+            return end_sessions(store, actor, colleague.public_id)
         case Action.STORE_CHECK:
             return check(store, actor).files
         case Action.AUDIT_VIEW:
@@ -136,15 +182,15 @@ def test_every_function_keeps_to_the_table(store, actors, make_study, role, acti
     assert may(actor, action) is (covered is not Scope.NONE)
     if covered is Scope.NONE:
         with pytest.raises(NotAllowed, match=f"{role.value}.*does not include"):
-            ask(action, store, actor, make_study, theirs)
+            ask(action, store, actor, make_study, theirs, actors["colleague"])
     elif covered is not Scope.ANY and action in OF_ONE:
         with pytest.raises(NotFound):
-            ask(action, store, actor, make_study, theirs)
+            ask(action, store, actor, make_study, theirs, actors["colleague"])
     elif action is Action.STUDY_EXPORT:
         with pytest.raises(InvalidRecord, match="No study fits"):
-            ask(action, store, actor, make_study, theirs)
+            ask(action, store, actor, make_study, theirs, actors["colleague"])
     else:
-        assert (ask(action, store, actor, make_study, theirs) > 0) is (covered is Scope.ANY)
+        assert (ask(action, store, actor, make_study, theirs, actors["colleague"]) > 0) is (covered is Scope.ANY)
 
 
 def test_own_studies_and_patients_are_seen_and_only_those(store, actors, make_study):
@@ -193,9 +239,10 @@ def test_the_rule_for_rows_and_the_rule_for_lists_are_the_same(store, actors, ma
 
 
 # What the sign-in itself needs, and what only the command line calls.
-WITHOUT = {"authenticate", "actor_for_token", "close_session", "create_admin", "sweep", "check_startup",
-           "check_revision", "back_up", "restore", "rotate_key", "make_load", "ensure_demo_accounts",
-           "close_demo_accounts", "open_demo_accounts", "purge"}  # fmt: skip
+WITHOUT = {"authenticate", "complete", "register", "open_link", "use_link", "link_by_mail", "actor_for_token",
+           "close_session", "create_admin", "sweep", "check_startup", "check_revision", "back_up", "restore",
+           "rotate_key", "make_load", "ensure_demo_accounts", "close_demo_accounts", "open_demo_accounts",
+           "purge"}  # fmt: skip
 
 
 def service_functions():
@@ -242,6 +289,34 @@ CALLS = {
     "create_user": lambda store, actor, make: create_user(
         store, actor, UserCreate(username="new", full_name="New", role="admin"), "a long enough one"
     ),
+    "find_accounts": lambda store, actor, make: find_accounts(store, actor),
+    "get_account": lambda store, actor, make: get_account(store, actor, actor.public_id),
+    "invite": lambda store, actor, make: invite(
+        store, actor, UserCreate(username="new", full_name="New", role="admin")
+    ),
+    "make_link": lambda store, actor, make: make_link(store, actor, actor.public_id),
+    "change_role": lambda store, actor, make: change_role(store, actor, actor.public_id, Role.ADMIN),
+    "change_details": lambda store, actor, make: change_details(
+        store, actor, actor.public_id, Profile(full_name="New")
+    ),
+    "deactivate": lambda store, actor, make: deactivate(store, actor, actor.public_id),
+    "reactivate": lambda store, actor, make: reactivate(store, actor, actor.public_id),
+    "reset_second_factor": lambda store, actor, make: reset_second_factor(store, actor, actor.public_id),
+    "list_sessions": lambda store, actor, make: list_sessions(store, actor),
+    "end_session": lambda store, actor, make: end_session(store, actor, uuid.uuid4()),
+    "end_sessions": lambda store, actor, make: end_sessions(store, actor, actor.public_id),
+    "own_account": lambda store, actor, make: own_account(store, actor),
+    "change_profile": lambda store, actor, make: change_profile(store, actor, Profile(full_name="New")),
+    "change_password": lambda store, actor, make: change_password(store, actor, PASSWORD, "another long one"),
+    "export_own": lambda store, actor, make: export_own(store, actor),
+    "prove": lambda store, actor, make: prove(store, actor, PASSWORD),
+    "unless_demo": lambda store, actor, make: unless_demo(store, actor),
+    "own_sessions": lambda store, actor, make: own_sessions(store, actor, ""),
+    "end_own_session": lambda store, actor, make: end_own_session(store, actor, uuid.uuid4()),
+    "end_own_sessions": lambda store, actor, make: end_own_sessions(store, actor),
+    "factor_state": lambda store, actor, make: factor_state(store, actor),
+    "turn_on": lambda store, actor, make: turn_on(store, actor, PASSWORD, new_secret(), "123456"),
+    "turn_off": lambda store, actor, make: turn_off(store, actor, PASSWORD),
     "check": lambda store, actor, make: check(store, actor),
     "verify": lambda store, actor, make: verify(store, actor),
     "find_events": lambda store, actor, make: find_events(store, actor),
@@ -255,6 +330,8 @@ CALLS = {
 FOR_PATIENTS = {"find_results", "get_result"}
 FOR_ADMINS = {
     "list_users", "create_user", "check", "storage", "verify", "find_events", "find_actions", "export_events",
+    "find_accounts", "get_account", "invite", "make_link", "change_role", "change_details", "deactivate", "reactivate",
+    "reset_second_factor", "list_sessions", "end_session", "end_sessions",
 }  # fmt: skip
 
 

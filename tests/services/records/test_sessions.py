@@ -51,6 +51,23 @@ def test_a_session_ends_with_its_time_its_account_and_the_demo(store, doctor):
         assert (actor_for_token(store, token) is not None) is open_
 
 
+def test_a_session_that_nobody_uses_ends_and_one_in_use_does_not(store, doctor):
+    left, used = open_session(store, doctor), open_session(store, doctor)
+
+    def last_used(minutes):
+        past = now() - timedelta(minutes=minutes)
+        write(store.engine, lambda s: s.exec(update(SignInSession).values(last_seen=past)))
+
+    last_used(59)
+    assert actor_for_token(store, used) == doctor
+    with reading(store.engine) as session:
+        seen = {row.token_hash: row.last_seen for row in session.exec(select(SignInSession)).all()}
+    assert max(seen.values()) - min(seen.values()) > timedelta(minutes=58)
+    last_used(61)
+    assert actor_for_token(store, left) is None
+    assert actor_for_token(store, used) is None
+
+
 def test_the_role_is_read_anew_each_time(store, doctor):
     token = open_session(store, doctor)
     this = col(User.id) == doctor.user_id

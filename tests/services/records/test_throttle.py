@@ -17,6 +17,7 @@ from services.records.database import reading, write
 from services.records.people import (
     authenticate,
 )
+from services.records.rights import Origin
 from services.records.tables import SignInThrottle
 
 PASSWORD = "a passphrase for tests"
@@ -81,6 +82,33 @@ def test_a_throttled_name_holds_back_the_right_password_but_no_other_name(store,
         assert not session.exec(select(SignInThrottle)).all()
 
 
+def test_one_address_that_tries_many_names_slows_down_and_no_other_address(store, actors, no_hashing, later):
+    def guess(number, address):
+        with pytest.raises(SignInRefused) as caught:
+            authenticate(store, f"nobody {number}", "wrong", Origin(address))
+        return "Wait" in str(caught.value)
+
+    assert not any(guess(number, f"2001:db8::{number}") for number in range(60))
+    assert guess(60, "2001:db8::ffff")
+    assert not guess(60, "2001:db8:0:1::1")
+    assert not guess(61, "192.0.2.1")
+    later(minutes=1)
+    assert not guess(62, "2001:db8::1")
+
+
+def test_who_signs_in_takes_back_their_own_attempt_and_nobody_elses(store, actors, later):
+    origin = Origin("192.0.2.1")
+    for name, password in (("nobody", "wrong"), ("doctor", PASSWORD), ("doctor", PASSWORD)):
+        if password == PASSWORD:
+            authenticate(store, name, password, origin)
+            continue
+        with pytest.raises(SignInRefused):
+            authenticate(store, name, password, origin)
+    with reading(store.engine) as session:
+        row = session.get(SignInThrottle, throttle.of_address(origin).key_hash)
+    assert round(row.score, 6) == 1
+
+
 def test_guesses_made_at_once_do_not_slip_through_together(store, actors, no_hashing, later):
     def guess(_):
         try:
@@ -104,11 +132,11 @@ def test_failures_that_have_faded_are_swept_away_when_somebody_signs_in(store, a
 
 
 def test_two_attempts_at_the_same_moment_count_as_two(store):
-    write(store.engine, lambda session: throttle.take_attempt(session, "doctor"))
+    write(store.engine, lambda session: throttle.take_attempt(session, throttle.of_name("doctor")))
     counted, release = threading.Event(), threading.Event()
 
     def slowly(session):
-        throttle.take_attempt(session, "doctor")
+        throttle.take_attempt(session, throttle.of_name("doctor"))
         session.flush()
         counted.set()
         assert release.wait(60)
@@ -116,7 +144,9 @@ def test_two_attempts_at_the_same_moment_count_as_two(store):
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(write, store.engine, slowly)
         assert counted.wait(60)
-        second = pool.submit(write, store.engine, lambda session: throttle.take_attempt(session, "doctor"))
+        second = pool.submit(
+            write, store.engine, lambda session: throttle.take_attempt(session, throttle.of_name("doctor"))
+        )
         with pytest.raises(TimeoutError):
             second.result(1)
         release.set()

@@ -1,0 +1,136 @@
+"""What people may do with their own account: profile, password, and everything that Falx keeps of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from services.errors import InvalidRecord, SignInRefused
+from services.records import audit, throttle
+from services.records.columns import now
+from services.records.database import key_of, reading, write
+from services.records.demo import DEMO_PASSWORDS
+from services.records.passwords import hash_password, is_password
+from services.records.rights import Action, Actor, confirm, require, visible_studies
+from services.records.sessions import account_of, end_all
+from services.records.store import Store
+from services.records.tables import (
+    AuditEvent,
+    Patient,
+    PatientPublic,
+    Profile,
+    SecondFactor,
+    SignInSession,
+    Study,
+    User,
+    UserPublic,
+)
+
+
+def own_account(store: Store, actor: Actor) -> UserPublic:
+    """The actor's own account as it is now."""
+    require(actor, Action.ACCOUNT_OWN)
+    with reading(store.engine) as session:
+        confirm(session, actor)
+        return UserPublic.model_validate(session.get_one(User, actor.user_id))
+
+
+def change_profile(store: Store, actor: Actor, new: Profile, password: str = "") -> UserPublic:
+    """Change the actor's full name and e-mail address; the latter takes the ``password``, as resets are mailed there.
+
+    Raises SignInRefused for a wrong password, InvalidRecord for the demo's accounts.
+    """
+    require(actor, Action.ACCOUNT_OWN)
+    unless_demo(store, actor)
+    moved = own_account(store, actor).email != new.email
+    if moved:
+        prove(store, actor, password)
+
+    def work(session: Session) -> UserPublic:
+        user = account_of(session, actor.public_id)
+        confirm(session, actor)
+        user.full_name = new.full_name
+        user.email = new.email if moved else user.email
+        audit.record(session, actor, "account.profile", f"account {user.public_id}")
+        return UserPublic.model_validate(user)
+
+    return write(store.engine, work)
+
+
+def change_password(store: Store, actor: Actor, old: str, new: str, *, token: str = "") -> None:
+    """Give the actor another password and end all other sessions than ``token``'s.
+
+    Raises SignInRefused for a wrong old one, InvalidRecord for a new one that is not accepted.
+    """
+    require(actor, Action.ACCOUNT_OWN)
+    unless_demo(store, actor)
+    prove(store, actor, old)
+    password_hash = hash_password(new, forbidden=DEMO_PASSWORDS, username=actor.username)
+
+    def work(session: Session) -> None:
+        user = account_of(session, actor.public_id)
+        confirm(session, actor)
+        user.password_hash = password_hash
+        end_all(session, key_of(user), keep=token)
+        audit.record(session, actor, "account.password", f"account {user.public_id}")
+
+    write(store.engine, work)
+
+
+def export_own(store: Store, actor: Actor) -> dict[str, Any]:
+    """Everything that is kept of the actor, as values that JSON has: account, sessions, record, results, trail.
+
+    What a doctor or an administrator does with others' data is named in the trail by kind and number only.
+    """
+    require(actor, Action.ACCOUNT_OWN)
+
+    def work(session: Session) -> dict[str, Any]:
+        confirm(session, actor)
+        audit.record(session, actor, "account.export", f"account {actor.public_id}")
+        user = session.get_one(User, actor.user_id)
+        mine = session.exec(select(SignInSession).where(SignInSession.user_id == user.id)).all()
+        record = session.exec(select(Patient).where(Patient.account_id == user.id)).first()
+        own = Study.patient_id == (record.id if record else None)
+        studies = session.exec(select(Study).where(own, visible_studies(actor, Action.STUDY_FIND))).all()
+        trail = session.exec(select(AuditEvent).where(AuditEvent.user_id == user.id).order_by(col(AuditEvent.id)))
+        since = session.exec(select(SecondFactor.since).where(SecondFactor.user_id == user.id)).first()
+        return {
+            "exported": now().isoformat(),
+            "account": UserPublic.model_validate(user).model_dump(mode="json"),
+            "second_factor_since": since.isoformat() if since else None,
+            "sessions": [
+                one.model_dump(mode="json", include={"device", "address", "created", "last_seen", "expires", "revoked"})
+                for one in mine
+            ],
+            "patient": PatientPublic.model_validate(record).model_dump(mode="json") if record else None,
+            "results": [
+                one.model_dump(mode="json", include={"public_id", "task", "study_date", "created"}) for one in studies
+            ],
+            "trail": [
+                one.model_dump(mode="json", include={"at", "action", "object", "outcome"}) for one in trail.all()
+            ],
+        }
+
+    return write(store.engine, work)
+
+
+def prove(store: Store, actor: Actor, password: str) -> None:
+    """Raise SignInRefused unless it is the actor's password; slowed down like a sign-in, for an unlocked screen."""
+    name = throttle.of_name(actor.username)
+
+    def attempt(session: Session) -> str:
+        confirm(session, actor)
+        throttle.take_attempt(session, name)
+        return session.get_one(User, actor.user_id).password_hash
+
+    stored = write(store.engine, attempt)
+    if not is_password(stored, password):
+        raise SignInRefused("Your password is wrong. Check it and try again.")
+    write(store.engine, lambda session: throttle.forgive(session, name))
+
+
+def unless_demo(store: Store, actor: Actor) -> None:
+    """Raise InvalidRecord for one of the demo's own accounts, which everybody shares."""
+    if own_account(store, actor).demo:
+        raise InvalidRecord("This is one of the demonstration's accounts, which everybody shares: it stays as it is.")
