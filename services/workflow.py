@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from services.errors import DamagedFile
-from services.imaging.decode import decode
+from services.errors import DamagedFile, InvalidRecord
+from services.imaging.decode import decode, without_identity
 from services.imaging.gate import GateDecision, check
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.overlay import to_png
@@ -23,6 +23,7 @@ from services.imaging.slice import FloatImage, Slice
 from services.inference.engine import Engine
 from services.inference.prediction import Answer, HeatMap, Outline, Prediction
 from services.inference.repository import ModelRepository
+from services.records.patients import ChosenPatient, choose_patient, contradictions
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
 from services.records.studies import (
@@ -36,7 +37,7 @@ from services.records.studies import (
     read_file,
     save_study,
 )
-from services.records.tables import PatientCreate, StudyCreate
+from services.records.tables import PatientBase, PatientCreate, StudyCreate
 from services.reports import content
 from services.reports.evidence import evidence_of
 from services.reports.report import build_report
@@ -139,12 +140,16 @@ def limits_of(settings: Settings) -> Limits:
 
 @dataclass(frozen=True)
 class Details:
-    """What the person typed beside the image; both parts are checked when they are made."""
+    """What the person typed or chose beside the image; what was typed is checked when it is made.
 
-    patient: PatientCreate
+    ``same_person`` is the answer to the warning that the file's header contradicts the chosen patient.
+    """
+
+    patient: PatientCreate | ChosenPatient
     study_date: date
     description: str = ""
     notes: str = ""
+    same_person: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,22 +200,30 @@ class Workbench:
         )
 
     def save(self, actor: Actor, analysis: Analysis, details: Details) -> StudyView:
-        """Render the report and store the whole study, all of it or nothing. Raises FalxError with a sentence."""
+        """Render the report and store the whole study, all of it or nothing. Raises FalxError with a sentence.
+
+        A DICOM file is stored without its identity, and under a name that nobody gave it.
+        """
         require(actor, Action.STUDY_SAVE)
+        patient, despite = self._patient(actor, analysis, details)
         new = _new_study(analysis, details)
-        report = build_report(self._report_content(actor, analysis, new))
+        report = build_report(self._report_content(actor, analysis, new, patient))
         stem = f"falx-{new.study.study_date:%Y%m%d}-{str(new.public_id)[:8]}"
         files = {**new.files, REPORT: (report, "application/pdf", f"{stem}.pdf")}
+        if analysis.slice.format == "DICOM":
+            clean = without_identity(analysis.upload.data, analysis.slice, limits=self.limits)
+            files[UPLOAD] = (clean, MEDIA_TYPES["DICOM"], f"{stem}.dcm")
         if analysis.heat is not None:
             files[HEAT_MAP] = (to_png(analysis.heat.values), "image/png", f"{stem}-heat-map.png")
         if analysis.outline is not None:
             files[OUTLINE] = (to_png(analysis.outline.inside.astype(np.float32)), "image/png", f"{stem}-outline.png")
-        return save_study(self.store, actor, replace(new, files=files))
+        return save_study(self.store, actor, replace(new, files=files, despite=despite))
 
     def report(self, actor: Actor, analysis: Analysis, details: Details) -> bytes:
         """The PDF of an analysis that is not stored. Raises FalxError with a sentence."""
         require(actor, Action.STUDY_SAVE)
-        return build_report(self._report_content(actor, analysis, _new_study(analysis, details)))
+        patient, _ = self._patient(actor, analysis, details)
+        return build_report(self._report_content(actor, analysis, _new_study(analysis, details), patient))
 
     def reopen(self, actor: Actor, public_id: uuid.UUID | str) -> Reopened:
         """A stored study with its picture, for someone who may see it. Raises FalxError with a sentence."""
@@ -230,8 +243,26 @@ class Workbench:
             raise DamagedFile(f"The stored {kind.replace('_', ' ')} does not fit its slice. Analyse the slice again.")
         return values
 
-    def _report_content(self, actor: Actor, analysis: Analysis, new: NewStudy) -> content.ReportContent:
-        patient, prediction = new.patient, analysis.prediction
+    def _patient(self, actor: Actor, analysis: Analysis, details: Details) -> tuple[PatientBase, tuple[str, ...]]:
+        """Who is typed or chosen, and in what the file's header contradicts the choice.
+
+        Raises InvalidRecord where it does and nobody said that it is the same person.
+        """
+        if not isinstance(details.patient, ChosenPatient):
+            return details.patient, ()
+        patient = choose_patient(self.store, actor, details.patient.public_id)
+        found = contradictions(analysis.slice.patient, patient)
+        if found and not details.same_person:
+            raise InvalidRecord(
+                f"The file's header has another {' and '.join(found)} than the chosen patient. Choose another patient, "
+                "or confirm that it is the same person."
+            )
+        return patient, found
+
+    def _report_content(
+        self, actor: Actor, analysis: Analysis, new: NewStudy, patient: PatientBase
+    ) -> content.ReportContent:
+        prediction = analysis.prediction
         return content.ReportContent(
             task=analysis.task,
             patient=content.PatientDetails(

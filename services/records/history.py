@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_
+from sqlalchemy import ColumnElement, and_, case, func, or_, union_all
 from sqlalchemy import select as select_numbers
 from sqlmodel import col, select
 
@@ -15,7 +15,7 @@ from services.inference.prediction import Verdict
 from services.records.columns import now
 from services.records.database import reading
 from services.records.patients import contains_words
-from services.records.rights import Action, Actor, confirm, require, visible_studies
+from services.records.rights import Action, Actor, confirm, require, visible_parts, visible_studies
 from services.records.store import Store
 from services.records.tables import Patient, PredictionRow, Study, User
 from services.tasks import TASKS
@@ -101,14 +101,18 @@ def find_studies(
     require(actor, Action.STUDY_FIND)
     size = min(max(limit, 1), LARGEST_PAGE)
     newest = (col(Study.created).desc(), col(Study.public_id).desc())
-    # The page is chosen from the studies alone, along their index; joined first, MariaDB may sort all of them instead.
-    chosen = select(Study.id).where(visible_studies(actor, Action.STUDY_FIND), *_conditions(filters or StudyFilters()))
+    # The page is chosen from the studies alone, along an index; joined first, MariaDB may sort all of them instead.
+    conditions = _conditions(filters or StudyFilters())
     if after is not None:
         older = col(Study.created) < after.created
         tie = and_(col(Study.created) == after.created, col(Study.public_id) < after.public_id)
         # The first condition is implied by the second; alone it lets the index start at the right place.
-        chosen = chosen.where(col(Study.created) <= after.created, or_(older, tie))
-    page = chosen.order_by(*newest).limit(size + 1).subquery()
+        conditions += [col(Study.created) <= after.created, or_(older, tie)]
+    parts = (
+        select(Study.id).where(part, *conditions).order_by(*newest).limit(size + 1).subquery()
+        for part in visible_parts(actor, Action.STUDY_FIND)
+    )
+    page = union_all(*(select(part.c.id) for part in parts)).subquery()
     query = (
         select(Study, Patient, User.full_name, PredictionRow)
         .join(page, page.c.id == col(Study.id))
@@ -116,6 +120,7 @@ def find_studies(
         .join(User, col(User.id) == col(Study.reader_id))
         .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
         .order_by(*newest)
+        .limit(size + 1)
     )
     with reading(store.engine) as session:
         confirm(session, actor)

@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_, true
+from sqlalchemy import ColumnElement, and_, false, or_, true
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from services.errors import NotAllowed, NotFound
-from services.records.tables import Patient, Role, Study, User
+from services.records.tables import Patient, PatientDoctor, Role, Study, User
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class Action(StrEnum):
     STUDY_COUNT = "study.count"
     FILE_READ = "file.read"
     PATIENT_FIND = "patient.find"
+    PATIENT_ADD = "patient.add"
+    PATIENT_VIEW = "patient.view"
+    PATIENT_EDIT = "patient.edit"
+    PATIENT_SHARE = "patient.share"
+    PATIENT_LINK = "patient.link"
     ACCOUNT_LIST = "account.list"
     ACCOUNT_CREATE = "account.create"
     STORE_CHECK = "store.check"
@@ -60,10 +65,16 @@ class Action(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which objects a right covers. RELEASED is a patient's own released results; nothing can be released yet."""
+    """Which objects a right covers.
+
+    RELEASED is a patient's own released results; nothing can be released yet. OWN is a doctor's own and shared: studies
+    that they read, and those of patients who are shared with them; patients whom they entered, are assigned to or have
+    examined. HELD leaves out those whom they only examined.
+    """
 
     NONE = "none"
     RELEASED = "released"
+    HELD = "held"
     OWN = "own"
     ANY = "any"
 
@@ -77,6 +88,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STORE_CHECK: Scope.ANY,
         Action.MODEL_PROMOTE: Scope.ANY,
         Action.MODEL_ROLLBACK: Scope.ANY,
+        Action.PATIENT_LINK: Scope.ANY,
     },
     Role.DOCTOR: {
         Action.METRICS_VIEW: Scope.ANY,
@@ -86,6 +98,11 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STUDY_COUNT: Scope.OWN,
         Action.FILE_READ: Scope.OWN,
         Action.PATIENT_FIND: Scope.OWN,
+        Action.PATIENT_ADD: Scope.OWN,
+        Action.PATIENT_VIEW: Scope.OWN,
+        Action.PATIENT_EDIT: Scope.HELD,
+        Action.PATIENT_SHARE: Scope.HELD,
+        Action.PATIENT_LINK: Scope.HELD,
     },
     Role.PATIENT: {
         Action.STUDY_FIND: Scope.RELEASED,
@@ -98,12 +115,20 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
     },
 }
 
-# One rule a scope. Given the table it is an SQL condition, given a row a plain truth value, so the two cannot drift.
-_COVERS: Mapping[Scope, Callable[[Actor, Any], Any]] = {
-    Scope.NONE: lambda actor, study: False,
-    Scope.RELEASED: lambda actor, study: False,
-    Scope.OWN: lambda actor, study: study.reader_id == actor.user_id,
-    Scope.ANY: lambda actor, study: True,
+
+def _own(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    read = col(Study.reader_id) == actor.user_id
+    return read, and_(~read, col(Study.patient_id).in_(_assigned(actor)))
+
+
+# One rule a scope: SQL conditions on Study that exclude one another, any of which suffices. Lists and single objects
+# are asked for by the same conditions, so the two cannot drift.
+_COVERS: Mapping[Scope, Callable[[Actor], tuple[ColumnElement[bool], ...]]] = {
+    Scope.NONE: lambda actor: (false(),),
+    Scope.RELEASED: lambda actor: (false(),),
+    Scope.HELD: lambda actor: (col(Study.patient_id).in_(_assigned(actor)),),
+    Scope.OWN: _own,
+    Scope.ANY: lambda actor: (true(),),
 }
 
 
@@ -117,27 +142,41 @@ def may(actor: Actor, action: Action) -> bool:
     return scope(actor.role, action) is not Scope.NONE
 
 
-def require(actor: Actor, action: Action, study: Study | None = None) -> None:
-    """Raise NotAllowed where the role lacks the action, NotFound where it does not cover this ``study``."""
+def require(actor: Actor, action: Action) -> None:
+    """Raise NotAllowed where the role lacks the action."""
     if not may(actor, action):
         raise NotAllowed(
             f"Your account ({actor.role}) does not include this. Sign in with another account, or ask an administrator."
         )
-    if study is not None and not _COVERS[scope(actor.role, action)](actor, study):
-        raise no_such_study()
 
 
 def visible_studies(actor: Actor, action: Action) -> ColumnElement[bool]:
     """The SQL condition on Study for the rows that ``action`` covers."""
-    return _condition(_COVERS[scope(actor.role, action)](actor, Study))
+    return or_(*visible_parts(actor, action))
+
+
+def visible_parts(actor: Actor, action: Action) -> tuple[ColumnElement[bool], ...]:
+    """``visible_studies`` in parts that exclude one another, each of which has an index of its own.
+
+    No index serves both, so a long list is put together from one query a part.
+    """
+    return _COVERS[scope(actor.role, action)](actor)
 
 
 def visible_patients(actor: Actor, action: Action) -> ColumnElement[bool]:
-    """The SQL condition on Patient: those with a study that ``action`` covers, and those whom the actor entered."""
-    if scope(actor.role, action) is not Scope.OWN:
-        return _condition(scope(actor.role, action) is Scope.ANY)
-    theirs = select(Study.id).where(Study.patient_id == Patient.id, visible_studies(actor, action)).exists()
-    return or_(col(Patient.created_by_id) == actor.user_id, theirs)
+    """The SQL condition on Patient for the rows that ``action`` covers."""
+    covered = scope(actor.role, action)
+    if covered not in (Scope.OWN, Scope.HELD):
+        return true() if covered is Scope.ANY else false()
+    held = (col(Patient.created_by_id) == actor.user_id, col(Patient.id).in_(_assigned(actor)))
+    if covered is Scope.HELD:
+        return or_(*held)
+    examined = select(Study.id).where(Study.patient_id == Patient.id, Study.reader_id == actor.user_id).exists()
+    return or_(*held, examined)
+
+
+def _assigned(actor: Actor) -> SelectOfScalar[int]:
+    return select(PatientDoctor.patient_id).where(PatientDoctor.doctor_id == actor.user_id)
 
 
 def confirm(session: Session, actor: Actor) -> None:
@@ -152,8 +191,6 @@ def no_such_study() -> NotFound:
     return NotFound("There is no such study, or it is not yours. Look for it in the history.")
 
 
-def _condition(covered: Any) -> ColumnElement[bool]:
-    if isinstance(covered, bool):
-        return true() if covered else false()
-    condition: ColumnElement[bool] = covered
-    return condition
+def no_such_patient() -> NotFound:
+    """The one answer for a patient who is missing and for one who is not the actor's."""
+    return NotFound("There is no such patient, or it is not yours. Look for it in the list of patients.")

@@ -7,7 +7,15 @@ inside the database; ``public_id`` is what addresses and other layers see.
 from services.records.tables.accounts import Role, SignInSession, SignInThrottle, User, UserCreate, UserPublic
 from services.records.tables.audit import AuditEvent, Outcome
 from services.records.tables.files import FileCreate, FilePublic, StudyFile
-from services.records.tables.patients import Patient, PatientCreate, PatientPublic, Sex
+from services.records.tables.patients import (
+    Patient,
+    PatientBase,
+    PatientCreate,
+    PatientDoctor,
+    PatientPublic,
+    PatientRecord,
+    Sex,
+)
 from services.records.tables.studies import PredictionCreate, PredictionRow, Study, StudyCreate
 
 __all__ = [
@@ -19,7 +27,10 @@ __all__ = [
     "SignInThrottle",
     "Sex",
     "Patient",
+    "PatientBase",
     "PatientCreate",
+    "PatientDoctor",
+    "PatientRecord",
     "PatientPublic",
     "Study",
     "StudyCreate",
