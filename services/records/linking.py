@@ -32,7 +32,7 @@ def link_account(store: Store, actor: Actor, public_id: uuid.UUID | str, account
 
     Raises NotAllowed, NotFound; InvalidRecord where the record has an account or the account does not wait any more.
     """
-    with noting_refusals(store, actor, Action.PATIENT_LINK, public_id):
+    with noting_refusals(store.engine, actor, Action.PATIENT_LINK, public_id):
         write(
             store.engine,
             lambda session: _link(session, actor, find(session, actor, Action.PATIENT_LINK, public_id), account),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from services.errors import InvalidRecord, NotFound
@@ -90,7 +91,7 @@ def get_patient(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Patie
             account=person(session.get_one(User, patient.account_id)) if patient.account_id else None,
         )
 
-    with noting_refusals(store, actor, Action.PATIENT_VIEW, public_id):
+    with noting_refusals(store.engine, actor, Action.PATIENT_VIEW, public_id):
         return write(store.engine, work)
 
 
@@ -111,7 +112,7 @@ def edit_patient(store: Store, actor: Actor, public_id: uuid.UUID | str, version
         _check_identifier(session, patient)
         audit.record(session, actor, Action.PATIENT_EDIT, f"patient {patient.public_id} version {patient.version}")
 
-    with noting_refusals(store, actor, Action.PATIENT_EDIT, public_id):
+    with noting_refusals(store.engine, actor, Action.PATIENT_EDIT, public_id):
         write(store.engine, work)
 
 
@@ -141,7 +142,7 @@ def share_patient(store: Store, actor: Actor, public_id: uuid.UUID | str, doctor
             session.add(PatientDoctor(doctor_id=key_of(with_whom), patient_id=key_of(patient)))
             audit.record(session, actor, Action.PATIENT_SHARE, f"patient {patient.public_id} {doctor.hex[:8]}")
 
-    with noting_refusals(store, actor, Action.PATIENT_SHARE, public_id):
+    with noting_refusals(store.engine, actor, Action.PATIENT_SHARE, public_id):
         write(store.engine, work)
 
 
@@ -161,7 +162,7 @@ def unshare_patient(store: Store, actor: Actor, public_id: uuid.UUID | str, doct
             session.delete(held)
             audit.record(session, actor, "patient.unshare", f"patient {patient.public_id} {doctor.hex[:8]}")
 
-    with noting_refusals(store, actor, Action.PATIENT_SHARE, public_id):
+    with noting_refusals(store.engine, actor, Action.PATIENT_SHARE, public_id):
         write(store.engine, work)
 
 
@@ -178,13 +179,13 @@ def find(session: Session, actor: Actor, action: Action, public_id: uuid.UUID | 
 
 
 @contextmanager
-def noting_refusals(store: Store, actor: Actor, action: Action, public_id: uuid.UUID | str) -> Iterator[None]:
+def noting_refusals(engine: Engine, actor: Actor, action: Action, public_id: uuid.UUID | str) -> Iterator[None]:
     """Note in the trail that somebody asked for a patient who is not theirs."""
     try:
         yield
     except NotFound:
         what = f"patient {_as_uuid(public_id) or 'unreadable'}"
-        write(store.engine, lambda session: audit.record(session, actor, action, what, Outcome.REFUSED))
+        write(engine, lambda session: audit.record(session, actor, action, what, Outcome.REFUSED))
         raise
 
 

@@ -97,8 +97,8 @@ class StudyView:
 def save_study(store: Store, actor: Actor, new: NewStudy) -> StudyView:
     """Store a study with its patient, answer and files, all of it or nothing.
 
-    A patient with the same hospital identifier is used again. Raises NotAllowed, NotFound; InvalidRecord where something
-    contradicts itself or what is stored; Unavailable where database or vault fail.
+    A patient with the same hospital identifier is used again. Raises NotAllowed, NotFound; InvalidRecord where
+    something contradicts itself or what is stored; Unavailable where database or vault fail.
     """
     require(actor, Action.STUDY_SAVE)
     answer = _checked_answer(new)

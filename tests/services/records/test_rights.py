@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import uuid
+from datetime import date
 
 import pytest
 from sqlmodel import col, select, update
@@ -15,11 +16,26 @@ from services import records
 from services.errors import NotAllowed, NotFound
 from services.records.database import reading, write
 from services.records.history import counts, find_studies
-from services.records.patients import find_patients
+from services.records.linking import (
+    link_account,
+    link_by_identifier,
+    linked_accounts,
+    unlink_account,
+    waiting_accounts,
+)
+from services.records.patient_records import (
+    add_patient,
+    colleagues,
+    edit_patient,
+    get_patient,
+    share_patient,
+    unshare_patient,
+)
+from services.records.patients import choose_patient, find_patients
 from services.records.people import create_user, list_users, open_session
-from services.records.rights import Action, Scope, may, require, scope, visible_patients, visible_studies
+from services.records.rights import Action, Scope, may, require, scope, visible_parts, visible_patients, visible_studies
 from services.records.studies import get_study, read_file, save_study
-from services.records.tables import Patient, Role, Study, User, UserCreate
+from services.records.tables import Patient, PatientCreate, PatientDoctor, Role, Study, User, UserCreate
 from services.records.upkeep import check
 
 # Written out again on purpose: whoever changes the table has to change it here too.
@@ -31,6 +47,11 @@ EXPECTED = {
     "study.count": {"admin": "any", "doctor": "own", "patient": "released"},
     "file.read": {"doctor": "own", "patient": "released"},
     "patient.find": {"doctor": "own"},
+    "patient.add": {"doctor": "own"},
+    "patient.view": {"doctor": "own"},
+    "patient.edit": {"doctor": "held"},
+    "patient.share": {"doctor": "held"},
+    "patient.link": {"admin": "any", "doctor": "held"},
     "account.list": {"admin": "any"},
     "account.create": {"admin": "any"},
     "store.check": {"admin": "any"},
@@ -51,9 +72,25 @@ def test_no_action_is_forgotten():
     assert scope(Role.ADMIN, "everything") is Scope.NONE
 
 
-def ask(action, store, actor, make_study, study_id):
-    """Do ``action`` by the function that does it; how many things of others came back."""
+ANNA = PatientCreate(name="Anna", birth_date=date(1970, 2, 3))
+
+
+def ask(action, store, actor, make_study, theirs):
+    """Do ``action`` by the function that does it, to the study ``theirs``; how many things of others came back."""
+    study_id, patient_id = theirs.public_id, theirs.patient.public_id
     match action:
+        case Action.PATIENT_ADD:
+            return 0 if add_patient(store, actor, ANNA) else 1
+        case Action.PATIENT_VIEW:
+            return 1 if get_patient(store, actor, patient_id) else 0
+        case Action.PATIENT_EDIT:
+            return 1 if edit_patient(store, actor, patient_id, 1, ANNA) is None else 0
+        case Action.PATIENT_SHARE:
+            return 1 if share_patient(store, actor, patient_id, uuid.uuid4()) is None else 0
+        case Action.PATIENT_LINK:
+            return (
+                1 if link_account(store, actor, patient_id, waiting_accounts(store, actor)[0].public_id) is None else 0
+            )
         case Action.STUDY_SAVE:
             return 0 if save_study(store, actor, make_study()) else 1
         case Action.STUDY_FIND:
@@ -77,17 +114,22 @@ def ask(action, store, actor, make_study, study_id):
     return 1
 
 
+# What is done to one object.
+ONE = {Action.STUDY_VIEW, Action.FILE_READ, Action.PATIENT_VIEW, Action.PATIENT_EDIT, Action.PATIENT_SHARE,
+       Action.PATIENT_LINK}  # fmt: skip
+
+
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("action", list(Action))
 def test_every_function_keeps_to_the_table(store, actors, make_study, role, action):
-    theirs = save_study(store, actors["colleague"], make_study()).public_id
+    theirs = save_study(store, actors["colleague"], make_study())
     actor = actors[role.value]
     covered = Scope(EXPECTED[action].get(role, "none"))
     assert may(actor, action) is (covered is not Scope.NONE)
     if covered is Scope.NONE:
         with pytest.raises(NotAllowed, match=f"{role.value}.*does not include"):
             ask(action, store, actor, make_study, theirs)
-    elif covered is not Scope.ANY and action in (Action.STUDY_VIEW, Action.FILE_READ):
+    elif covered is not Scope.ANY and action in ONE:
         with pytest.raises(NotFound):
             ask(action, store, actor, make_study, theirs)
     else:
@@ -105,31 +147,45 @@ def test_own_studies_and_patients_are_seen_and_only_those(store, actors, make_st
     assert counts(store, actors["admin"]).studies == 6
 
 
-def test_a_patient_seen_by_two_doctors_is_found_by_both_but_their_studies_are_not(store, actors, make_study):
+def test_who_entered_a_patient_sees_what_others_read_and_who_only_read_sees_their_own(store, actors, make_study):
     for who in ("doctor", "colleague"):
         save_study(store, actors[who], make_study(identifier="H-9"))
-        assert len(find_studies(store, actors[who]).studies) == 1
         assert len(find_patients(store, actors[who], "h-9")) == 1
+    assert len(find_studies(store, actors["doctor"]).studies) == 2
+    assert len(find_studies(store, actors["colleague"]).studies) == 1
 
 
-def test_the_rule_for_rows_and_the_rule_for_lists_are_the_same(store, actors, make_study):
-    for who in ("doctor", "colleague"):
-        save_study(store, actors[who], make_study())
+def test_a_list_holds_what_can_be_opened_and_nothing_else(store, actors, make_study):
+    views = [save_study(store, actors[who], make_study(identifier=f"H-{who}")) for who in ("doctor", "colleague")]
+    views += [save_study(store, actors[who], make_study(identifier="H-both")) for who in ("doctor", "colleague")]
+    for actor in (actor for actor in actors.values() if may(actor, Action.STUDY_VIEW)):
+        opened = set()
+        for view in views:
+            try:
+                opened.add(get_study(store, actor, view.public_id).public_id)
+            except NotFound:
+                continue
+        assert {study.public_id for study in find_studies(store, actor).studies} == opened
+        assert counts(store, actor).studies == len(opened)
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("action", list(Action))
+def test_the_parts_of_a_rule_exclude_one_another_and_make_up_the_whole(store, actors, make_study, role, action):
+    actor = actors[role.value]
+    mine = save_study(store, actors["doctor"], make_study(identifier="H-1"))
+    theirs = [save_study(store, actors["colleague"], make_study(identifier=i)) for i in ("H-1", "H-2")]
+    share_patient(store, actors["doctor"], mine.patient.public_id, actors["colleague"].public_id)
     with reading(store.engine) as session:
-        everything = session.exec(select(Study)).all()
-        for actor in actors.values():
-            for action in Action:
-                listed = {s.id for s in session.exec(select(Study).where(visible_studies(actor, action))).all()}
-                allowed = set()
-                for study in everything:
-                    try:
-                        require(actor, action, study)
-                    except (NotAllowed, NotFound):
-                        continue
-                    allowed.add(study.id)
-                assert listed == allowed
-                patients = session.exec(select(Patient).where(visible_patients(actor, action))).all()
-                assert len(patients) == len(listed)
+        parts = [session.exec(select(Study.id).where(part)).all() for part in visible_parts(actor, action)]
+        whole = session.exec(select(Study.id).where(visible_studies(actor, action))).all()
+        assert sorted(study for part in parts for study in part) == sorted(whole)
+        patients = session.exec(select(Patient).where(visible_patients(actor, action))).all()
+        entered = session.exec(select(PatientDoctor.doctor_id)).all()
+    covered = EXPECTED[action].get(role.value, "none")
+    assert (len(whole), len(patients)) == {"any": (3, 2), "own": (2, 1), "held": (2, 1)}.get(covered, (0, 0))
+    assert sorted(entered) == sorted((actors["doctor"].user_id, actors["colleague"].user_id))
+    assert len(theirs) == 2
 
 
 # What the sign-in itself needs, and what only the command line calls.
@@ -165,6 +221,20 @@ CALLS = {
     "find_studies": lambda store, actor, make: find_studies(store, actor),
     "counts": lambda store, actor, make: counts(store, actor),
     "find_patients": lambda store, actor, make: find_patients(store, actor),
+    "choose_patient": lambda store, actor, make: choose_patient(store, actor, uuid.uuid4()),
+    "add_patient": lambda store, actor, make: add_patient(store, actor, ANNA),
+    "get_patient": lambda store, actor, make: get_patient(store, actor, uuid.uuid4()),
+    "edit_patient": lambda store, actor, make: edit_patient(store, actor, uuid.uuid4(), 1, ANNA),
+    "colleagues": lambda store, actor, make: colleagues(store, actor),
+    "share_patient": lambda store, actor, make: share_patient(store, actor, uuid.uuid4(), uuid.uuid4()),
+    "unshare_patient": lambda store, actor, make: unshare_patient(store, actor, uuid.uuid4(), uuid.uuid4()),
+    "waiting_accounts": lambda store, actor, make: waiting_accounts(store, actor),
+    "linked_accounts": lambda store, actor, make: linked_accounts(store, actor),
+    "link_account": lambda store, actor, make: link_account(store, actor, uuid.uuid4(), uuid.uuid4()),
+    "link_by_identifier": lambda store, actor, make: link_by_identifier(
+        store, actor, uuid.uuid4(), "H-1", date(1970, 2, 3)
+    ),
+    "unlink_account": lambda store, actor, make: unlink_account(store, actor, uuid.uuid4()),
     "list_users": lambda store, actor, make: list_users(store, actor),
     "create_user": lambda store, actor, make: create_user(
         store, actor, UserCreate(username="new", full_name="New", role="admin"), "a long enough one"
