@@ -16,6 +16,7 @@ PAGES = {
     "history": ("History", "history", Action.STUDY_FIND, True),
     "study": ("Study", "radiology", Action.STUDY_VIEW, False),
     "patients": ("Patients", "groups", Action.PATIENT_FIND, True),
+    "patient": ("Patient", "person", Action.PATIENT_VIEW, False),
     "compare": ("Model metrics", "monitoring", Action.METRICS_VIEW, True),
     "admin": ("Administration", "admin_panel_settings", Action.ACCOUNT_LIST, True),
     "account": ("Account", "account_circle", None, True),

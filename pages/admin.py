@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.view import frame
-from pages.view.administration import models, people, storage
+from pages.view.administration import links, models, people, storage
 
-PARTS = {"People": people.show, "Models": models.show, "Storage": storage.show}
+PARTS = {"People": people.show, "Patients' accounts": links.show, "Models": models.show, "Storage": storage.show}
 
 
 def page() -> None:

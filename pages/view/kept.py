@@ -1,6 +1,6 @@
 """What a browser's session keeps of its person's work, so that a control of a page asks for nothing twice.
 
-Both caches have the person in their keys, and the sign-in lets go of them when that person leaves.
+All caches have the person in their keys, and the sign-in lets go of them when that person leaves.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.view import acting
+from services.records.patient_records import get_patient
 
 if TYPE_CHECKING:
+    from services.records.patient_records import PatientView
     from services.records.rights import Actor
     from services.workflow import Analysis, Reopened, Upload
 
@@ -30,7 +32,14 @@ def reopened(user_id: int, public_id: str, _actor: Actor) -> Reopened:
     return acting.workbench().reopen(_actor, public_id)
 
 
+@st.cache_data(scope="session", max_entries=8, ttl="10m", show_spinner=False)
+def patient(user_id: int, public_id: str, _actor: Actor) -> PatientView:
+    """A patient's record; a look at it is noted once each time that it is opened anew."""
+    return get_patient(acting.store(), _actor, public_id)
+
+
 def forget() -> None:
     """Let go of everything that this session keeps."""
+    patient.clear()
     analysed.clear()
     reopened.clear()

@@ -25,8 +25,8 @@ QUESTIONS = {
         Role.ADMIN: "Is everything running?",
     },
 }
-# Drawn only with a study's address; test_study.py opens it in each of these roles.
-BY_ADDRESS = {"study": {Role.DOCTOR, Role.PATIENT}}
+# Drawn only with a study's address; test_study.py and test_patient.py open them in these roles.
+BY_ADDRESS = {"study": {Role.DOCTOR, Role.PATIENT}, "patient": {Role.DOCTOR}}
 
 
 def test_no_page_is_forgotten():
@@ -50,10 +50,10 @@ def test_a_role_has_its_pages_and_no_others(role, sign_in):
         words = [caption.value for caption in app.caption] + [markdown.value for markdown in app.markdown]
         assert any("Not a medical device" in word for word in words), page
         assert any("Demonstration" in word for word in words), page
-    reachable = role in BY_ADDRESS["study"]
-    if not reachable:
-        with pytest.raises(ValueError, match="registered"):
-            app.switch_page("pages/study.py")
+    for page, roles in BY_ADDRESS.items():
+        if role not in roles:
+            with pytest.raises(ValueError, match="registered"):
+                app.switch_page(f"pages/{page}.py")
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -31,11 +31,11 @@ FOLDER = Path(os.environ.get("FALX_DATA", Path(__file__).resolve().parents[4] / 
 # Unlike anything that a file has of itself.
 MARK = "Zweisamkeit"
 VALUES = {
-    "AE": MARK, "AS": "077Y", "AT": 0x00187777, "CS": MARK.upper(), "DA": "19770707", "DS": "7.77777", "DT": "19770707070707", "FD": 7.77,
-    "FL": 7.77, "IS": "77777", "LO": MARK, "LT": MARK, "OB": b"\1\1", "OD": b"\1" * 8, "OF": b"\1" * 4,
-    "OL": b"\1" * 4, "OW": b"\1\1", "OV": b"\1" * 8, "PN": f"{MARK}^Anna", "SH": MARK, "SL": 77, "SS": 77,
-    "ST": MARK, "SV": 77, "TM": "070707", "UC": MARK, "UI": "1.2.3.777", "UL": 77, "UN": MARK.encode() + b"\0",
-    "UR": MARK, "US": 77, "UT": MARK, "UV": 77,
+    "AE": MARK, "AS": "077Y", "AT": 0x00187777, "CS": MARK.upper(), "DA": "19770707", "DS": "7.77777",
+    "DT": "19770707070707", "FD": 7.77, "FL": 7.77, "IS": "77777", "LO": MARK, "LT": MARK, "OB": b"\1\1",
+    "OD": b"\1" * 8, "OF": b"\1" * 4, "OL": b"\1" * 4, "OW": b"\1\1", "OV": b"\1" * 8, "PN": f"{MARK}^Anna",
+    "SH": MARK, "SL": 77, "SS": 77, "ST": MARK, "SV": 77, "TM": "070707", "UC": MARK, "UI": "1.2.3.777", "UL": 77,
+    "UN": MARK.encode() + b"\0", "UR": MARK, "US": 77, "UT": MARK, "UV": 77,
 }  # fmt: skip
 PAIRED = sorted(tag for tag in table() if "x" not in tag and int(tag, 16) in DicomDictionary and tag >= "0008")
 
@@ -109,7 +109,7 @@ def test_private_unknown_and_overlay_elements_are_gone():
     dataset.add_new(0x60000010, "US", 12)
     dataset.add_new(0x50003000, "OW", b"\0\1" * 60)
     found = cleaned(written(dataset))
-    assert not [tag for tag in found.keys() if tag.is_private or tag.group in (0x5000, 0x6000)]
+    assert not [one for one in found if one.tag.is_private or one.tag.group in (0x5000, 0x6000)]
     assert 0x00180011 not in found
     assert MARK not in everything(found)
 
@@ -143,8 +143,13 @@ def test_uids_are_replaced_consistently_and_those_of_the_standard_stay():
 
 def test_the_patients_name_in_another_text_goes_as_well():
     found = cleaned(
-        dicom_of(PatientName="Doe^Jane", ManufacturerModelName="Skyra of JANE", Manufacturer="SIEMENS", BodyPartExamined="HEAD")
-    )  # fmt: skip
+        dicom_of(
+            PatientName="Doe^Jane",
+            ManufacturerModelName="Skyra of JANE",
+            Manufacturer="SIEMENS",
+            BodyPartExamined="HEAD",
+        )
+    )
     assert (found.ManufacturerModelName or "", found.Manufacturer, found.BodyPartExamined) == ("", "SIEMENS", "HEAD")
 
 
