@@ -20,6 +20,7 @@ PAGES = {
     "side_by_side": ("Side by side", "compare", Action.STUDY_VIEW, False),
     "result": ("Result", "clinical_notes", Action.RESULT_VIEW, False),
     "patients": ("Patients", "groups", Action.PATIENT_FIND, True),
+    "patient": ("Patient", "person", Action.PATIENT_VIEW, False),
     "compare": ("Model metrics", "monitoring", Action.METRICS_VIEW, True),
     "admin": ("Administration", "admin_panel_settings", Action.ACCOUNT_LIST, True),
     "account": ("Account", "account_circle", None, True),

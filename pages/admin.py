@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.view import frame
-from pages.view.administration import models, people, sessions, storage, trail
+from pages.view.administration import links, models, people, sessions, storage, trail
 
 PARTS = {
-    "People": people.show, "Sessions": sessions.show, "Models": models.show, "Trail": trail.show,
-    "Storage": storage.show,
+    "People": people.show, "Patients' accounts": links.show, "Sessions": sessions.show, "Models": models.show,
+    "Trail": trail.show, "Storage": storage.show,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The patients that this doctor entered or read, and the way to their studies."""
+"""The patients that this doctor entered, is assigned to or has examined, and the way to their records and studies."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections import Counter
 
 import streamlit as st
 
-from pages.view import acting, frame, rows
+from pages.view import acting, failures, frame, patient_form, rows
 from pages.view.words import DASH, day, moment, plain
 from services.records.filters import StudyFilters
 from services.records.history import StudySummary, find_studies
+from services.records.patient_records import add_patient
 from services.records.patients import find_patients
 from services.records.tables import PatientPublic
 
@@ -20,13 +21,19 @@ HEADS = ("Name", "Hospital identifier", "Birth date", "Sex", "Studies", "Latest"
 
 def page() -> None:
     frame.title("Whose studies are here?")
-    text = st.text_input(
-        "Search", key="patients_search", placeholder="Name or hospital identifier", icon=":material/search:", width=320
-    )
+    with st.container(key="patients_bar", horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search", key="patients_search", placeholder="Name or hospital identifier", icon=":material/search:",
+            width=320,
+        )  # fmt: skip
+        if st.button("Add a patient", icon=":material/person_add:", key="add_patient"):
+            add()
     found = find_patients(acting.store(), acting.person(), text, MOST)
     if not found:
         sentence = (
-            "No patient fits these words." if text else "No patient yet: the first is made with the first saved study."
+            "No patient fits these words."
+            if text
+            else "No patient yet: add one, or save a study, which adds its patient."
         )
         rows.none_yet("groups", sentence)
         return
@@ -49,12 +56,27 @@ def page() -> None:
 def line(person: PatientPublic, number: int, latest: StudySummary | None) -> None:
     with st.container(key=f"row_patient_{person.public_id.hex}"):
         name, identifier, born, sex, studies, last = st.columns(WIDTHS, vertical_alignment="center")
-        name.page_link("pages/history.py", label=plain(person.name), query_params={"person": str(person.public_id)})
+        name.page_link("pages/patient.py", label=plain(person.name), query_params={"id": str(person.public_id)})
         identifier.markdown(plain(person.identifier or DASH))
         born.markdown(day(person.birth_date))
         sex.markdown(person.sex.value)
-        studies.markdown(str(number))
+        if number:
+            theirs = {"person": str(person.public_id)}
+            studies.page_link("pages/history.py", label=str(number), query_params=theirs)
+        else:
+            studies.markdown(DASH)
         last.markdown(moment(latest.created) if latest else DASH)
+
+
+@st.dialog("Add a patient")
+def add() -> None:
+    acting.check()
+    filled = patient_form.ask(None, "Add the patient", key="add")
+    if filled is None:
+        return
+    with failures.told():
+        made = add_patient(acting.store(), acting.person(), filled.checked())
+        st.switch_page("pages/patient.py", query_params={"id": str(made.public_id)})
 
 
 frame.run(page)

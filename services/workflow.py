@@ -14,8 +14,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from services.errors import DamagedFile, FalxError
-from services.imaging.decode import decode
+from services.errors import DamagedFile, FalxError, InvalidRecord
+from services.imaging.decode import decode, without_identity
 from services.imaging.gate import GateDecision, check
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.overlay import to_png
@@ -25,11 +25,11 @@ from services.inference.engine import Engine
 from services.inference.prediction import Answer, HeatMap, Outline, Prediction
 from services.inference.repository import ModelRepository
 from services.records import audit
+from services.records.patients import ChosenPatient, choose_patient, contradictions
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
 from services.records.studies import NewStudy, get_study, read_file, save_study
-from services.records.tables import Outcome, PatientCreate, StudyCreate
-from services.records.tables.patients import PatientBase
+from services.records.tables import Outcome, PatientBase, PatientCreate, StudyCreate
 from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView
 from services.reports import content
 from services.reports.evidence import evidence_of
@@ -133,12 +133,16 @@ def limits_of(settings: Settings) -> Limits:
 
 @dataclass(frozen=True)
 class Details:
-    """What the person typed beside the image; both parts are checked when they are made."""
+    """What the person typed or chose beside the image; what was typed is checked when it is made.
 
-    patient: PatientCreate
+    ``same_person`` is the answer to the warning that the file's header contradicts the chosen patient.
+    """
+
+    patient: PatientCreate | ChosenPatient
     study_date: date
     description: str = ""
     notes: str = ""
+    same_person: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,22 +207,30 @@ class Workbench:
         return analysis
 
     def save(self, actor: Actor, analysis: Analysis, details: Details) -> StudyView:
-        """Render the report and store the whole study, all of it or nothing. Raises FalxError with a sentence."""
+        """Render the report and store the whole study, all of it or nothing. Raises FalxError with a sentence.
+
+        A DICOM file is stored without its identity, and under a name that nobody gave it.
+        """
         require(actor, Action.STUDY_SAVE)
+        patient, despite = self._patient(actor, analysis, details)
         new = _new_study(analysis, details)
-        report = build_report(self._report_content(actor, analysis, new))
+        report = build_report(self._report_content(actor, analysis, new, patient))
         stem = file_stem(new.study.study_date, new.public_id)
         files = {**new.files, REPORT: (report, "application/pdf", f"{stem}.pdf")}
+        if analysis.slice.format == "DICOM":
+            clean = without_identity(analysis.upload.data, analysis.slice, limits=self.limits)
+            files[UPLOAD] = (clean, MEDIA_TYPES["DICOM"], f"{stem}.dcm")
         if analysis.heat is not None:
             files[HEAT_MAP] = (to_png(analysis.heat.values), "image/png", f"{stem}-heat-map.png")
         if analysis.outline is not None:
             files[OUTLINE] = (to_png(analysis.outline.inside.astype(np.float32)), "image/png", f"{stem}-outline.png")
-        return save_study(self.store, actor, replace(new, files=files))
+        return save_study(self.store, actor, replace(new, files=files, despite=despite))
 
     def report(self, actor: Actor, analysis: Analysis, details: Details) -> bytes:
         """The PDF of an analysis that is not stored. Raises FalxError with a sentence."""
         require(actor, Action.STUDY_SAVE)
-        report = build_report(self._report_content(actor, analysis, _new_study(analysis, details)))
+        patient, _ = self._patient(actor, analysis, details)
+        report = build_report(self._report_content(actor, analysis, _new_study(analysis, details), patient))
         audit.note(self.store.engine, actor, audit.REPORT, _named(analysis.upload))
         return report
 
@@ -240,11 +252,29 @@ class Workbench:
             raise DamagedFile(f"The stored {kind.replace('_', ' ')} does not fit its slice. Analyse the slice again.")
         return values
 
-    def _report_content(self, actor: Actor, analysis: Analysis, new: NewStudy) -> content.ReportContent:
+    def _patient(self, actor: Actor, analysis: Analysis, details: Details) -> tuple[PatientBase, tuple[str, ...]]:
+        """Who is typed or chosen, and in what the file's header contradicts the choice.
+
+        Raises InvalidRecord where it does and nobody said that it is the same person.
+        """
+        if not isinstance(details.patient, ChosenPatient):
+            return details.patient, ()
+        patient = choose_patient(self.store, actor, details.patient.public_id)
+        found = contradictions(analysis.slice.patient, patient)
+        if found and not details.same_person:
+            raise InvalidRecord(
+                f"The file's header has another {' and '.join(found)} than the chosen patient. Choose another patient, "
+                "or confirm that it is the same person."
+            )
+        return patient, found
+
+    def _report_content(
+        self, actor: Actor, analysis: Analysis, new: NewStudy, patient: PatientBase
+    ) -> content.ReportContent:
         prediction = analysis.prediction
         return content.ReportContent(
             task=analysis.task,
-            patient=patient_details(new.patient),
+            patient=patient_details(patient),
             study=content.StudyDetails(
                 identifier=str(new.public_id),
                 created=new.created,

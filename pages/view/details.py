@@ -1,31 +1,48 @@
-"""The form for patient and study: prefilled from the file's header, confirmed by the person, checked by the records."""
+"""The form for patient and study: a patient chosen, or prefilled from the file's header; checked by the records."""
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from services.imaging.slice import Slice
-from services.records.tables import PatientCreate, Sex
+from pages.view import acting
+from pages.view.words import day, plain
+from services.imaging.slice import PatientHint, Slice
+from services.records.patients import ChosenPatient, contradictions, find_patients
+from services.records.tables import PatientCreate, PatientPublic, Sex
 
 if TYPE_CHECKING:
     from services.workflow import Details
 
 _DICOM_SEX = {"F": Sex.FEMALE, "M": Sex.MALE, "O": Sex.OTHER}
 _EARLIEST = date(1900, 1, 1)
+_NEW, _KNOWN = "New patient", "In the records"
 
 
 @dataclass(frozen=True)
-class Filled:
-    """What was typed, not yet checked."""
+class TypedPatient:
+    """A new patient's details as typed."""
 
     name: str
     identifier: str
     birth_date: date | None
     sex: Sex
+
+    def checked(self) -> PatientCreate:
+        """The details; raises InvalidRecord with a sentence a field that is wrong."""
+        return PatientCreate(name=self.name, identifier=self.identifier, birth_date=self.birth_date, sex=self.sex)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was typed or chosen, not yet checked."""
+
+    patient: TypedPatient | ChosenPatient
+    same_person: bool
     study_date: date
     description: str
     notes: str
@@ -35,38 +52,30 @@ class Filled:
         from services.workflow import Details
 
         return Details(
-            patient=PatientCreate(name=self.name, identifier=self.identifier, birth_date=self.birth_date, sex=self.sex),
+            patient=self.patient.checked() if isinstance(self.patient, TypedPatient) else self.patient,
             study_date=self.study_date,
             description=self.description,
             notes=self.notes,
+            same_person=self.same_person,
         )
 
 
 def ask(image: Slice, button: str, icon: str, *, key: str) -> Filled | None:
     """Draw the form; its fields start anew with every upload. What was typed, once its button was pressed."""
-    hint = image.patient
     today = date.today()  # noqa: DTZ011 - the study's day is the local one
+    if image.annotated:
+        st.warning(image.annotated, icon=":material/text_fields:")
+    whose = st.segmented_control(
+        "Patient", [_NEW, _KNOWN], default=_NEW, required=True, key=f"whose_{key}", label_visibility="collapsed"
+    )
+    known = pick(image.patient, key) if whose == _KNOWN else None
+    if whose == _KNOWN and known is None:
+        return None
     with st.form(f"details_{key}", border=False):
-        st.subheader("Patient", anchor=False)
-        if hint is not None:
-            st.caption(":material/info: Taken from the file's header. Check it before you save.")
-        name = st.text_input("Name", hint.name if hint else "", max_chars=200, key=f"name_{key}", autocomplete="off")
-        identifier = st.text_input(
-            "Hospital identifier", hint.identifier if hint else "", max_chars=64, key=f"identifier_{key}",
-            autocomplete="off",
-        )  # fmt: skip
-        left, right = st.columns(2)
-        birth = left.date_input(
-            "Birth date", _as_date(hint.birth_date if hint else "", today), min_value=_EARLIEST, max_value=today,
-            format="YYYY-MM-DD", key=f"birth_{key}",
-        )  # fmt: skip
-        sex = right.selectbox(
-            "Sex",
-            list(Sex),
-            index=list(Sex).index(_DICOM_SEX.get(hint.sex.upper()[:1], Sex.UNKNOWN) if hint else Sex.UNKNOWN),
-            format_func=lambda s: s.value.capitalize(),
-            key=f"sex_{key}",
-        )
+        if known is None:
+            patient, same_person = new_patient(image.patient, today, key), False
+        else:
+            patient, same_person = ChosenPatient(known.public_id), confirm(image.patient, known, key)
         st.subheader("Study", anchor=False)
         taken = st.date_input(
             "Study date",
@@ -81,15 +90,62 @@ def ask(image: Slice, button: str, icon: str, *, key: str) -> Filled | None:
         sent = st.form_submit_button(button, type="primary", icon=f":material/{icon}:", key=f"send_{key}")
     if not sent:
         return None
-    return Filled(
-        name=name,
-        identifier=identifier,
-        birth_date=birth,
-        sex=sex,
-        study_date=taken or today,
-        description=description,
-        notes=notes,
+    return Filled(patient, same_person, study_date=taken or today, description=description, notes=notes)
+
+
+def pick(hint: PatientHint | None, key: str) -> PatientPublic | None:
+    """One of the doctor's patients, searched by what the header says to begin with."""
+    words = st.text_input(
+        "Search", (hint.identifier or hint.name) if hint else "", placeholder="Name or hospital identifier",
+        icon=":material/search:", key=f"pick_words_{key}", autocomplete="off",
+    )  # fmt: skip
+    found = {patient.public_id: patient for patient in find_patients(acting.store(), acting.person(), words)}
+    if not found:
+        st.caption("None of your patients fits these words.")
+        return None
+
+    def shown(public_id: uuid.UUID) -> str:
+        who = found[public_id]
+        born = f"born {day(who.birth_date)}" if who.birth_date else ""
+        return ", ".join(part for part in (who.name, who.identifier, born) if part)
+
+    chosen = st.selectbox("Patient", list(found), index=None, format_func=shown, key=f"pick_{key}")
+    return found.get(chosen) if chosen is not None else None
+
+
+def confirm(hint: PatientHint | None, known: PatientPublic, key: str) -> bool:
+    """Whether the person says that header and chosen patient are one, where the two contradict each other."""
+    found = contradictions(hint, known)
+    if not found or hint is None:
+        return False
+    said = ", ".join(part for part in (hint.name, hint.identifier, hint.birth_date) if part)
+    st.warning(f"The file's header names another patient: {plain(said)}.", icon=":material/person_alert:")
+    return st.checkbox(f"It is the same person, in spite of another {' and '.join(found)}", key=f"same_{key}")
+
+
+def new_patient(hint: PatientHint | None, today: date, key: str) -> TypedPatient:
+    """The fields of a new patient, with what the header says in them."""
+    st.subheader("Patient", anchor=False)
+    if hint is not None:
+        st.caption(":material/info: Taken from the file's header. Check it before you save.")
+    name = st.text_input("Name", hint.name if hint else "", max_chars=200, key=f"name_{key}", autocomplete="off")
+    identifier = st.text_input(
+        "Hospital identifier", hint.identifier if hint else "", max_chars=64, key=f"identifier_{key}",
+        autocomplete="off",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    birth = left.date_input(
+        "Birth date", _as_date(hint.birth_date if hint else "", today), min_value=_EARLIEST, max_value=today,
+        format="YYYY-MM-DD", key=f"birth_{key}",
+    )  # fmt: skip
+    sex = right.selectbox(
+        "Sex",
+        list(Sex),
+        index=list(Sex).index(_DICOM_SEX.get(hint.sex.upper()[:1], Sex.UNKNOWN) if hint else Sex.UNKNOWN),
+        format_func=lambda s: s.value.capitalize(),
+        key=f"sex_{key}",
     )
+    return TypedPatient(name, identifier, birth, sex)
 
 
 def _as_date(text: str, latest: date) -> date | None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.view import acting
+from services.records.patient_records import get_patient
 
 if TYPE_CHECKING:
+    from services.records.patient_records import PatientView
     from services.records.rights import Actor
     from services.workflow import Analysis, Reopened, Upload
 
@@ -38,6 +40,12 @@ def side_by_side(user_id: int, one: str, other: str, _actor: Actor) -> tuple[Reo
     return followup.side_by_side(acting.workbench(), _actor, one, other)
 
 
+@st.cache_data(scope="session", max_entries=8, ttl="10m", show_spinner=False)
+def patient(user_id: int, public_id: str, _actor: Actor) -> PatientView:
+    """A patient's record; a look at it is noted once each time that it is opened anew."""
+    return get_patient(acting.store(), _actor, public_id)
+
+
 def forget_studies() -> None:
     """Let go of the stored studies: one of them has changed."""
     reopened.clear()
@@ -46,5 +54,6 @@ def forget_studies() -> None:
 
 def forget() -> None:
     """Let go of everything that this session keeps."""
+    patient.clear()
     analysed.clear()
     forget_studies()

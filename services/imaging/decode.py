@@ -8,9 +8,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+import numpy as np
+
 from services.errors import DamagedFile, ImagingError, TooLarge, UnsupportedFormat
 from services.imaging.containers import PNG_SIGNATURE
-from services.imaging.dicom_worker import decode_dicom_apart, decode_dicom_frames_apart
+from services.imaging.dicom_worker import decode_dicom_apart, decode_dicom_frames_apart, deidentify_dicom_apart
 from services.imaging.limits import DEFAULT_LIMITS, Limits, enough_memory
 from services.imaging.raster import decode_raster
 from services.imaging.slice import Format, Slice
@@ -49,6 +51,7 @@ _KNOWN = (
     (344, b"ni1\0", "a NIfTI header"),
 )
 _EXPORT = "Export the slice as PNG, JPEG or DICOM"
+_STAYS_OUT = "The file cannot be stored, because the patient's identity cannot be taken out of it safely."
 
 
 def decode(data: bytes, *, frame: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Slice:
@@ -83,6 +86,26 @@ def decode_frames(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[S
             yield from decode_dicom_frames_apart(data, limits=limits, sha256=hashlib.sha256(data).hexdigest())
     except ImagingError as error:
         yield error
+
+
+def without_identity(data: bytes, image: Slice, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The upload that became ``image``, fit to be stored: a DICOM file de-identified, any other file as it is.
+
+    See services.imaging.deidentify for what that means. The result is decoded once more: a file whose picture would not
+    be exactly the one that was examined, or that cannot be written without its header's damage, is refused rather than
+    stored with an identity or as another picture. Raises ImagingError with what to do instead.
+    """
+    if image.format != "DICOM":
+        return data
+    with enough_memory():
+        try:
+            clean = deidentify_dicom_apart(data, limits=limits)
+            again = decode(clean, frame=image.frame, limits=limits)
+        except ImagingError as error:
+            raise DamagedFile(f"{_STAYS_OUT} {error}") from error
+    if again.frames != image.frames or not np.array_equal(again.pixels, image.pixels):
+        raise DamagedFile(f"{_STAYS_OUT} Export the slice as PNG, and analyse that.")
+    return clean
 
 
 def _checked(data: bytes, limits: Limits) -> Format:

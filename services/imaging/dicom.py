@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 
 from services.errors import ImagingError
 from services.imaging.dicom_display import displayed
-from services.imaging.dicom_facts import read_facts, read_geometry, read_patient, read_taken
+from services.imaging.dicom_facts import read_annotated, read_facts, read_geometry, read_patient, read_taken
 from services.imaging.dicom_header import Layout, read_layout, text_of
 from services.imaging.dicom_parse import parse, reading
 from services.imaging.dicom_pixels import frame_values
@@ -53,6 +53,7 @@ class OpenDicom:
                 facts=read_facts(dataset, layout, index),
                 patient=read_patient(dataset),
                 taken=read_taken(dataset),
+                annotated=read_annotated(dataset),
                 warnings=tuple(warnings),
             )
 

@@ -19,6 +19,9 @@ _DIRECTIONS = {"L": 0, "R": 0, "A": 1, "P": 1, "H": 2, "F": 2}
 _SIDES = {"L": "left", "R": "right", "B": "both"}
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _SHORTEST_IDENTITY = 3
+# Digitised video, digital interface, digitised film, workstation, scanned document, scanned image, drawing.
+_CAPTURED = {"DV", "DI", "DF", "WSD", "SD", "SI", "DRW"}
+_SCREENS = {"SCREEN SAVE", "SCREENSHOT", "SCREEN", "SECONDARY CAPTURE"}
 
 
 def read_geometry(dataset: Dataset, index: int) -> Geometry:
@@ -102,8 +105,8 @@ def read_facts(dataset: Dataset, layout: Layout, index: int) -> tuple[tuple[str,
         ("Model", text_of(dataset, "ManufacturerModelName")),
         ("Encoding", f"{layout.bits_stored}-bit {layout.photometric}, {layout.syntax.name}"),
     )
-    identities = _identities(dataset)
-    return tuple((label, value) for label, value in pairs if value and not _reveals(value, identities))
+    named = identities(dataset)
+    return tuple((label, value) for label, value in pairs if value and not reveals(value, named))
 
 
 def _measure(unit: str, *values: float | None) -> str:
@@ -112,37 +115,68 @@ def _measure(unit: str, *values: float | None) -> str:
     return "" if value is None else f"{value:g}{'' if unit == '°' else ' '}{unit}"
 
 
-def _identities(dataset: Dataset) -> set[str]:
+def identities(dataset: Dataset) -> set[str]:
     """Words and numbers that would name the patient, in lower case."""
     keywords = ("PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "AccessionNumber")
     found = " ".join(text_of(dataset, keyword) for keyword in keywords).lower()
     return {word for word in re.split(r"[\W_]+", found) if len(word) >= _SHORTEST_IDENTITY}
 
 
-def _reveals(value: str, identities: set[str]) -> bool:
-    return not identities.isdisjoint(re.split(r"[\W_]+", value.lower()))
+def reveals(value: str, named: set[str]) -> bool:
+    """Whether one of the words ``named`` stands in a value."""
+    return not named.isdisjoint(re.split(r"[\W_]+", value.lower()))
 
 
 def read_patient(dataset: Dataset) -> PatientHint | None:
-    """Name as "Family, Given", identifier, birth date as YYYY-MM-DD and sex; None where the file has none of them."""
+    """Name as "Family, Given", identifier, birth date as YYYY-MM-DD and sex; None where the file has none of them.
+
+    A name may stand in up to three writings, alphabetic, ideographic and phonetic (PS3.5, 6.2.1); the first that is
+    there is the name, the others are ``other_writings``.
+    """
     name = value_of(dataset, "PatientName")
-    if isinstance(name, PersonName):
-        family, given = (" ".join(str(part).split()) for part in (name.family_name, name.given_name))
-        shown = ", ".join(part for part in (family, given) if part)
-        shown = "".join(c for c in shown if c.isprintable())[:120]
-    else:
-        shown = ""
+    writings = [_one_writing(group) for group in str(name).split("=")] if isinstance(name, PersonName) else []
+    shown, *others = [writing for writing in writings if writing] or [""]
     hint = PatientHint(
         name=shown,
         identifier=text_of(dataset, "PatientID", longest=64),
         birth_date=_as_iso(text_of(dataset, "PatientBirthDate")),
         sex=text_of(dataset, "PatientSex", longest=16),
+        other_writings=tuple(others[:2]),
     )
     return hint if hint != PatientHint() else None
 
 
+def _one_writing(group: str) -> str:
+    """Family^Given^Middle^Prefix^Suffix as "Family, Given Middle"."""
+    family, given, middle = (
+        "".join(c for c in part if c.isprintable()) for part in (*group.split("^"), "", "", "")[:3]
+    )
+    return ", ".join(part for part in (" ".join(family.split()), " ".join(f"{given} {middle}".split())) if part)[:120]
+
+
+def read_annotated(dataset: Dataset) -> str:
+    """A sentence where names may be written into the picture itself, which no header could take out; "" elsewhere.
+
+    Burned In Annotation (0028,0301) says it of a file (PS3.3, C.7.6.1); where it is missing, pictures that were
+    captured from a screen or a film are suspected (Conversion Type, PS3.3, C.8.6.1, and Image Type).
+    """
+    said = text_of(dataset, "BurnedInAnnotation").upper()
+    if said == "YES":
+        return "The file says that text is burned into its picture. See that it names nobody before you save it."
+    captured = text_of(dataset, "ConversionType").upper() in _CAPTURED
+    kinds = {kind.strip() for kind in text_of(dataset, "ImageType").upper().split(",")}
+    if said != "NO" and (captured or not kinds.isdisjoint(_SCREENS)):
+        return (
+            "The picture was captured from a screen or a film and may show the patient's name. "
+            "See that it names nobody before you save it."
+        )
+    return ""
+
+
 def read_taken(dataset: Dataset) -> str:
     """The day of the acquisition, or else of the series or the study, as YYYY-MM-DD; "" where the file has none."""
+    if text_of(dataset, "LongitudinalTemporalInformationModified") == "REMOVED":
+        return ""
     keywords = ("AcquisitionDate", "SeriesDate", "StudyDate")
     return next((_as_iso(found) for keyword in keywords if (found := text_of(dataset, keyword))), "")
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import os
-import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from pickle import UnpicklingError
@@ -33,7 +31,6 @@ _MOST_WORKERS = 4
 _REQUESTS_PER_WORKER = 200
 # Waited for on the wall clock when a worker neither answers nor dies; processor time ends it long before, as a rule.
 _PATIENCE_SECONDS = 30.0
-_BASE_MEMORY = 768 * 2**20
 
 
 class _WorkerDied(Exception):
@@ -53,7 +50,7 @@ class _Worker:
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         with far:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "services.imaging.dicom_worker", str(far.fileno())],
+                [sys.executable, "-m", "services.imaging.dicom_worker_process", str(far.fileno())],
                 cwd=_ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -80,15 +77,22 @@ class _Worker:
 
         Raises ImagingError, and _WorkerDied where there is no answer, which need not be the fault of the file.
         """
+        return self._ask(Slice, data, frame, limits, sha256, keep)
+
+    def deidentify(self, data: bytes, limits: Limits) -> bytes:
+        """A file without identity, as services.imaging.deidentify makes it. Raises what ``decode`` raises."""
+        return self._ask(bytes, data, None, limits, "", False)
+
+    def _ask(self, kind: type[T], data: bytes | None, frame: int | None, limits: Limits, sha256: str, keep: bool) -> T:
         self._requests += 1
         self._in_step = False
         try:
-            self._connection.send((frame, limits, sha256, keep, data is not None))
+            self._connection.send((kind is bytes, frame, limits, sha256, keep, data is not None))
             if data is not None:
                 self.frames = 0
                 self._connection.send_bytes(data)
                 self.frames = self._answer(int, limits)
-            return self._answer(Slice, limits)
+            return self._answer(kind, limits)
         except TimeoutError as error:
             raise _too_slow(limits) from error
         except (EOFError, OSError, UnpicklingError) as error:
@@ -102,8 +106,8 @@ class _Worker:
         if not self._connection.poll(_PATIENCE_SECONDS + limits.seconds):
             raise TimeoutError
         answer = self._connection.recv()
-        # The number of frames is followed by the frame.
-        self._in_step = kind is Slice or isinstance(answer, ImagingError)
+        # The number of frames is followed by what was asked for.
+        self._in_step = kind is not int or isinstance(answer, ImagingError)
         if isinstance(answer, ImagingError):
             raise answer
         if not isinstance(answer, kind):
@@ -137,6 +141,17 @@ class _Reading:
     def frame(self, wanted: int | None, *, keep: bool = False) -> Slice:
         """One frame; with ``keep`` the file stays open for more, until its last. Raises ImagingError."""
         data, limits, sha256 = self._file
+        return self._answered(
+            lambda given: self.worker.decode(None if given else data, wanted, limits, sha256, keep=keep), keep
+        )
+
+    def deidentified(self) -> bytes:
+        """The file without identity. Raises ImagingError."""
+        data, limits, _ = self._file
+        return self._answered(lambda _: self.worker.deidentify(data, limits), keep=False)
+
+    def _answered(self, ask: Callable[[bool], T], keep: bool) -> T:
+        """What a worker answers; ``ask`` is told whether the file is with the worker already."""
         while True:
             if not self.worker.usable:
                 self.worker.close()
@@ -144,7 +159,7 @@ class _Reading:
             fresh, given = self.worker.fresh, self._given
             self._given = keep
             try:
-                return self.worker.decode(None if given else data, wanted, limits, sha256, keep=keep)
+                return ask(given)
             except _WorkerDied as error:
                 # A worker may have been killed while it waited; only one started for this frame accuses the file.
                 if fresh:
@@ -249,54 +264,7 @@ def decode_dicom_frames_apart(data: bytes, *, limits: Limits, sha256: str) -> It
             index += 1
 
 
-def _bound_memory(limits: Limits) -> None:
-    """Set the ceiling of this process: room for the file twice and for a decoder's planes of the largest frame."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    ceiling = _BASE_MEMORY + 2 * limits.max_bytes + 24 * limits.max_pixels
-    # Some systems know no such limit; the bounds on size and time still hold there.
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(
-            resource.RLIMIT_AS, (ceiling if hard == resource.RLIM_INFINITY else min(ceiling, hard), hard)
-        )
-
-
-def _serve(connection: Connection) -> None:
-    """Answer one request after the other until the near end is closed."""
-    from services.imaging.dicom import OpenDicom, open_dicom
-
-    # Decoders chatter on stderr and pydicom logs what is answered as a sentence anyway.
-    logging.disable(logging.CRITICAL)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    file: OpenDicom | None = None
-    while True:
-        data = b""
-        try:
-            wanted, limits, sha256, keep, another = connection.recv()
-            if another:
-                file, data = None, connection.recv_bytes()
-        except EOFError:
-            return
-        _bound_memory(limits)
-        # The default action of SIGPROF ends the process, even inside a native decoder.
-        signal.setitimer(signal.ITIMER_PROF, limits.seconds)
-        answer: Slice | ImagingError
-        try:
-            if file is None:
-                file = open_dicom(data, limits=limits, sha256=sha256)
-                del data
-                connection.send(file.layout.frames)
-            answer = file.frame(wanted)
-        except ImagingError as error:
-            answer = type(error)(str(error))
-        except MemoryError:
-            answer = TooLarge("The DICOM file needs more memory than one file may take. Export single images.")
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-        if not keep or file is None or wanted is None or wanted + 1 >= file.layout.frames:
-            file = None
-        connection.send(answer)
-        del answer
-
-
-if __name__ == "__main__":
-    _serve(Connection(int(sys.argv[1])))
+def deidentify_dicom_apart(data: bytes, *, limits: Limits) -> bytes:
+    """The file as services.imaging.deidentify leaves it, made by a worker process. Raises what decoding raises."""
+    with _pool.opened(data, limits, "") as reading:
+        return reading.deidentified()

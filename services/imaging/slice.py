@@ -28,12 +28,16 @@ class Geometry:
 
 @dataclass(frozen=True)
 class PatientHint:
-    """Identity found in a DICOM header; shown for confirmation, never stored unasked."""
+    """Identity found in a DICOM header; shown for confirmation, never stored unasked.
+
+    ``other_writings`` are the name in other scripts, as Japanese and Korean files have it.
+    """
 
     name: str = ""
     identifier: str = ""
     birth_date: str = ""
     sex: str = ""
+    other_writings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,7 @@ class Slice:
     ``frame`` counts from 0 and is below ``frames``. ``sha256`` is the hex digest of the uploaded bytes.
     ``facts`` are (label, value) pairs about sequence and scanner for display, without identity.
     ``taken`` is the day of the acquisition as the file's header says it, YYYY-MM-DD where it is one, or "".
+    ``annotated`` is a sentence where text that names the patient may be part of the picture, or "".
     ``warnings`` are sentences, for example that the file had no window and percentiles were used.
     """
 
@@ -59,6 +64,7 @@ class Slice:
     facts: tuple[tuple[str, str], ...] = ()
     patient: PatientHint | None = None
     taken: str = ""
+    annotated: str = ""
     warnings: tuple[str, ...] = ()
 
     @property

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, or_, union_all
 from sqlalchemy import select as select_numbers
 from sqlmodel import col, select
 
@@ -16,7 +16,7 @@ from services.inference.prediction import Verdict
 from services.records import audit
 from services.records.database import key_of, reading
 from services.records.filters import StudyFilters, conditions, own_answer, positive, recent
-from services.records.rights import Action, Actor, confirm, require, visible_studies
+from services.records.rights import Action, Actor, confirm, require, visible_parts, visible_studies
 from services.records.store import Store
 from services.records.tables import Decision, Patient, PredictionRow, Review, Sex, State, Study, User
 
@@ -127,8 +127,7 @@ def find_studies(
     """
     require(actor, action)
     size = min(max(limit, 1), LARGEST_PAGE)
-    chosen = _chosen(actor, action, filters or StudyFilters(), after, sort)
-    page = chosen.limit(size + 1).subquery()
+    page = _page(actor, action, filters or StudyFilters(), after, sort, size + 1)
     query = (
         select(Study, Patient, User.full_name, PredictionRow)
         .join(page, page.c.id == col(Study.id))
@@ -168,13 +167,7 @@ def counts(store: Store, actor: Actor) -> Counts:
     lately = recent()
     answered = col(PredictionRow.verdict) == Verdict.ANSWERED
     # Counting a million rows takes seconds wherever it is done, so it ends where nobody reads the digits any more.
-    newest = (
-        select(Study.id)
-        .where(visible_studies(actor, Action.STUDY_COUNT))
-        .order_by(col(Study.created).desc(), col(Study.public_id).desc())
-        .limit(MOST_COUNTED)
-        .subquery()
-    )
+    newest = _page(actor, Action.STUDY_COUNT, StudyFilters(), None, Sort.NEWEST, MOST_COUNTED)
     query = (
         select_numbers(
             func.count(),
@@ -194,12 +187,15 @@ def counts(store: Store, actor: Actor) -> Counts:
         return Counts(*(int(number or 0) for number in session.connection().execute(query).one()))
 
 
-def _chosen(actor: Actor, action: Action, filters: StudyFilters, after: PageKey | None, sort: Sort) -> Any:
-    """The keys of the studies from ``after`` on, in their order.
+def _page(
+    actor: Actor, action: Action, filters: StudyFilters, after: PageKey | None, sort: Sort, size: int
+) -> Subquery:
+    """The keys of the first ``size`` studies from ``after`` on, in their order.
 
-    They are chosen from the studies alone, along their index; joined first, MariaDB may sort all of them instead.
+    They are chosen from the studies alone, along an index for each part of what the actor may see; joined first,
+    MariaDB may sort all of them instead.
     """
-    chosen = select(Study.id).where(visible_studies(actor, action), *conditions(filters))
+    asked = conditions(filters)
     if after is not None:
         key, tie = col(Study.study_date if _by_day(sort) else Study.created), col(Study.public_id)
         if sort in (Sort.NEWEST, Sort.LATEST_STUDY):
@@ -207,8 +203,15 @@ def _chosen(actor: Actor, action: Action, filters: StudyFilters, after: PageKey 
         else:
             bound, beyond = key >= after.at, or_(key > after.at, and_(key == after.at, tie > after.public_id))
         # The first condition is implied by the second; alone it lets the index start at the right place.
-        chosen = chosen.where(bound, beyond)
-    return chosen.order_by(*_order(sort))
+        asked += [bound, beyond]
+    parts = [
+        select(Study.id).where(part, *asked).order_by(*_order(sort)).limit(size).subquery()
+        for part in visible_parts(actor, action)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    every = union_all(*(select(part.c.id) for part in parts)).subquery()
+    return select(Study.id).join(every, every.c.id == col(Study.id)).order_by(*_order(sort)).limit(size).subquery()
 
 
 def _by_day(sort: Sort) -> bool:

@@ -1,23 +1,61 @@
-"""Patients: found again by their hospital identifier, never overwritten by what somebody types."""
+"""Patients: chosen, or found again by their hospital identifier, and never overwritten by what somebody types.
+
+Their records are in patient_records.py, and accounts of their own in linking.py.
+"""
 
 from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from services.errors import InvalidRecord
+from services.imaging.slice import PatientHint
 from services.records import audit
-from services.records.database import reading
-from services.records.rights import Action, Actor, confirm, require, visible_patients
+from services.records.database import key_of, reading
+from services.records.rights import Action, Actor, confirm, no_such_patient, require, visible_patients
 from services.records.store import Store
-from services.records.tables import Patient, PatientCreate, PatientPublic, Sex
+from services.records.tables import Patient, PatientBase, PatientCreate, PatientDoctor, PatientPublic, Sex
 from services.records.text import fold, same
 
 MOST_WORDS = 8
 
 
+@dataclass(frozen=True)
+class ChosenPatient:
+    """A patient who is in the records already, in the place of one who is typed."""
+
+    public_id: uuid.UUID
+
+
+def patient_of_study(session: Session, actor: Actor, whose: PatientCreate | ChosenPatient, taken: date) -> Patient:
+    """The row for the patient of a study that the actor saves, inside the running transaction.
+
+    Raises NotFound for a chosen patient who is not the actor's; InvalidRecord as ``find_or_make``, and where the study
+    was taken before the patient's birth.
+    """
+    if isinstance(whose, ChosenPatient):
+        found = session.exec(
+            select(Patient).where(Patient.public_id == whose.public_id, visible_patients(actor, Action.STUDY_SAVE))
+        ).first()
+        if found is None:
+            raise no_such_patient()
+        patient = found
+    else:
+        patient = find_or_make(session, actor, whose)
+    if patient.birth_date is not None and taken < patient.birth_date:
+        raise InvalidRecord("The study date lies before the patient's birth: check both.")
+    holder = (patient.created_by_id, key_of(patient))
+    if patient.created_by_id != actor.user_id and session.get(PatientDoctor, holder) is None:
+        session.add(PatientDoctor(doctor_id=patient.created_by_id, patient_id=key_of(patient)))
+    return patient
+
+
 def find_or_make(session: Session, actor: Actor, new: PatientCreate) -> Patient:
-    """The row for a patient, inside the running transaction.
+    """The row for a patient as typed, inside the running transaction.
 
     The stored patient with this identifier is used where name, birth date and sex agree as far as both are known; what
     was unknown is filled in. Without an identifier nobody can tell whether two are one, so a new row is made. Raises
@@ -47,6 +85,7 @@ def find_or_make(session: Session, actor: Actor, new: PatientCreate) -> Patient:
     completed = (known.birth_date or new.birth_date, new.sex if known.sex is Sex.UNKNOWN else known.sex)
     if completed != (known.birth_date, known.sex):
         known.birth_date, known.sex = completed
+        known.version += 1
         audit.record(session, actor, "patient.complete", f"patient {known.public_id}")
     return known
 
@@ -67,6 +106,38 @@ def find_patients(store: Store, actor: Actor, text: str = "", limit: int = 20) -
         ).all()
     audit.note(store.engine, actor, Action.PATIENT_FIND, f"{len(found)} patients")
     return tuple(PatientPublic.model_validate(patient) for patient in found)
+
+
+def choose_patient(store: Store, actor: Actor, public_id: uuid.UUID) -> PatientPublic:
+    """Who a chosen patient is, for the form and the report of a study. Raises NotAllowed, NotFound."""
+    require(actor, Action.PATIENT_FIND)
+    with reading(store.engine) as session:
+        confirm(session, actor)
+        asked = select(Patient).where(Patient.public_id == public_id, visible_patients(actor, Action.PATIENT_FIND))
+        found = session.exec(asked).first()
+        if found is None:
+            raise no_such_patient()
+        return PatientPublic.model_validate(found)
+
+
+def contradictions(header: PatientHint | None, patient: PatientBase) -> tuple[str, ...]:
+    """Which of "name", "hospital identifier" and "birth date" a file's header has otherwise than the patient.
+
+    Only what both know is compared. Names agree where all words of one are among the other's, in any order, in any of
+    the header's writings; case and accents do not matter.
+    """
+    if header is None:
+        return ()
+    named = set(fold(patient.name).split())
+    writings = [set(fold(text).split()) for text in (header.name, *header.other_writings) if text]
+    found = []
+    if writings and not any(words <= named or named <= words for words in writings):
+        found.append("name")
+    if header.identifier and patient.identifier and same(header.identifier) != same(patient.identifier):
+        found.append("hospital identifier")
+    if header.birth_date and patient.birth_date and header.birth_date != patient.birth_date.isoformat():
+        found.append("birth date")
+    return tuple(found)
 
 
 def contains_words(text: str) -> list[ColumnElement[bool]]:

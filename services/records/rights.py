@@ -10,14 +10,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_, true
-from sqlalchemy.orm import object_session
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from services.errors import NotAllowed, NotFound
-from services.records.tables import Patient, Role, State, Study, User
+from services.records.tables import Patient, PatientDoctor, Role, State, Study, User
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,11 @@ class Action(StrEnum):
     RESULT_VIEW = "result.view"
     FILE_READ = "file.read"
     PATIENT_FIND = "patient.find"
+    PATIENT_ADD = "patient.add"
+    PATIENT_VIEW = "patient.view"
+    PATIENT_EDIT = "patient.edit"
+    PATIENT_SHARE = "patient.share"
+    PATIENT_LINK = "patient.link"
     ACCOUNT_LIST = "account.list"
     ACCOUNT_CREATE = "account.create"
     ACCOUNT_CHANGE = "account.change"
@@ -91,10 +95,16 @@ class Action(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which objects a right covers. RELEASED is the released results of the patient whose account this is."""
+    """Which objects a right covers.
+
+    RELEASED is the released results of the patient whose account this is. OWN is a doctor's own and shared: studies
+    that they read, and those of patients who are shared with them; patients whom they entered, are assigned to or have
+    examined. HELD leaves out those whom they only examined.
+    """
 
     NONE = "none"
     RELEASED = "released"
+    HELD = "held"
     OWN = "own"
     ANY = "any"
 
@@ -115,6 +125,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.AUDIT_EXPORT: Scope.ANY,
         Action.MODEL_PROMOTE: Scope.ANY,
         Action.MODEL_ROLLBACK: Scope.ANY,
+        Action.PATIENT_LINK: Scope.ANY,
     },
     Role.DOCTOR: {
         Action.METRICS_VIEW: Scope.ANY,
@@ -130,6 +141,11 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.FILE_READ: Scope.OWN,
         Action.PATIENT_FIND: Scope.OWN,
         Action.ACCOUNT_OWN: Scope.OWN,
+        Action.PATIENT_ADD: Scope.OWN,
+        Action.PATIENT_VIEW: Scope.OWN,
+        Action.PATIENT_EDIT: Scope.HELD,
+        Action.PATIENT_SHARE: Scope.HELD,
+        Action.PATIENT_LINK: Scope.HELD,
     },
     Role.PATIENT: {
         Action.RESULT_VIEW: Scope.RELEASED,
@@ -148,21 +164,24 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
 RELEASED_FILES = frozenset({"report", "picture"})
 
 
-def _released_to(actor: Actor, study: Any) -> Any:
+def _released_to(actor: Actor) -> tuple[ColumnElement[bool], ...]:
     theirs = select(Patient.id).where(Patient.account_id == actor.user_id)
-    if study is Study:
-        return and_(col(Study.state) == State.RELEASED, col(Study.patient_id).in_(theirs))
-    session = object_session(study)
-    patients = session.scalars(theirs).all() if session else ()
-    return study.state is State.RELEASED and study.patient_id in patients
+    return (and_(col(Study.state) == State.RELEASED, col(Study.patient_id).in_(theirs)),)
 
 
-# One rule a scope. Given the table it is an SQL condition, given a row a plain truth value, so the two cannot drift.
-_COVERS: Mapping[Scope, Callable[[Actor, Any], Any]] = {
-    Scope.NONE: lambda actor, study: False,
+def _own(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    read = col(Study.reader_id) == actor.user_id
+    return read, and_(~read, col(Study.patient_id).in_(_assigned(actor)))
+
+
+# One rule a scope: SQL conditions on Study that exclude one another, any of which suffices. Lists and single objects
+# are asked for by the same conditions, so the two cannot drift.
+_COVERS: Mapping[Scope, Callable[[Actor], tuple[ColumnElement[bool], ...]]] = {
+    Scope.NONE: lambda actor: (false(),),
     Scope.RELEASED: _released_to,
-    Scope.OWN: lambda actor, study: study.reader_id == actor.user_id,
-    Scope.ANY: lambda actor, study: True,
+    Scope.HELD: lambda actor: (col(Study.patient_id).in_(_assigned(actor)),),
+    Scope.OWN: _own,
+    Scope.ANY: lambda actor: (true(),),
 }
 
 
@@ -176,22 +195,28 @@ def may(actor: Actor, action: Action) -> bool:
     return scope(actor.role, action) is not Scope.NONE
 
 
-def require(actor: Actor, action: Action, study: Study | None = None) -> None:
-    """Raise NotAllowed where the role lacks the action, NotFound where it does not cover this ``study``."""
+def require(actor: Actor, action: Action) -> None:
+    """Raise NotAllowed where the role lacks the action."""
     if not may(actor, action):
         raise NotAllowed(
             f"Your account ({actor.role}) does not include this. Sign in with another account, or ask an administrator."
         )
     if actor.pending is not None and action is not Action.ACCOUNT_OWN:
         raise NotAllowed(_PENDING[actor.pending])
-    if study is not None and (study.deleted is not None or not _COVERS[scope(actor.role, action)](actor, study)):
-        raise no_such_study()
 
 
 def visible_studies(actor: Actor, action: Action, *, deleted: bool = False) -> ColumnElement[bool]:
     """The SQL condition on Study for the rows that ``action`` covers; ``deleted`` ones are asked for by themselves."""
+    return or_(*visible_parts(actor, action, deleted=deleted))
+
+
+def visible_parts(actor: Actor, action: Action, *, deleted: bool = False) -> tuple[ColumnElement[bool], ...]:
+    """``visible_studies`` in parts that exclude one another, each of which has an index of its own.
+
+    No index serves both, so a long list is put together from one query a part.
+    """
     there = col(Study.deleted).is_not(None) if deleted else col(Study.deleted).is_(None)
-    return and_(_condition(_COVERS[scope(actor.role, action)](actor, Study)), there)
+    return tuple(and_(part, there) for part in _COVERS[scope(actor.role, action)](actor))
 
 
 def readable(actor: Actor, kind: str, *, earlier: bool) -> bool:
@@ -200,11 +225,19 @@ def readable(actor: Actor, kind: str, *, earlier: bool) -> bool:
 
 
 def visible_patients(actor: Actor, action: Action) -> ColumnElement[bool]:
-    """The SQL condition on Patient: those with a study that ``action`` covers, and those whom the actor entered."""
-    if scope(actor.role, action) is not Scope.OWN:
-        return _condition(scope(actor.role, action) is Scope.ANY)
-    theirs = select(Study.id).where(Study.patient_id == Patient.id, visible_studies(actor, action)).exists()
-    return or_(col(Patient.created_by_id) == actor.user_id, theirs)
+    """The SQL condition on Patient for the rows that ``action`` covers."""
+    covered = scope(actor.role, action)
+    if covered not in (Scope.OWN, Scope.HELD):
+        return true() if covered is Scope.ANY else false()
+    held = (col(Patient.created_by_id) == actor.user_id, col(Patient.id).in_(_assigned(actor)))
+    if covered is Scope.HELD:
+        return or_(*held)
+    examined = select(Study.id).where(Study.patient_id == Patient.id, Study.reader_id == actor.user_id).exists()
+    return or_(*held, examined)
+
+
+def _assigned(actor: Actor) -> SelectOfScalar[int]:
+    return select(PatientDoctor.patient_id).where(PatientDoctor.doctor_id == actor.user_id)
 
 
 def confirm(session: Session, actor: Actor) -> None:
@@ -219,8 +252,6 @@ def no_such_study() -> NotFound:
     return NotFound("There is no such study, or it is not yours. Look for it in the history.")
 
 
-def _condition(covered: Any) -> ColumnElement[bool]:
-    if isinstance(covered, bool):
-        return true() if covered else false()
-    condition: ColumnElement[bool] = covered
-    return condition
+def no_such_patient() -> NotFound:
+    """The one answer for a patient who is missing and for one who is not the actor's."""
+    return NotFound("There is no such patient, or it is not yours. Look for it in the list of patients.")

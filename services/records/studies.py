@@ -21,7 +21,7 @@ from services.records import audit
 from services.records.columns import new_public_id, now
 from services.records.database import key_of, reading, write
 from services.records.lookup import noting_refusals, one_study
-from services.records.patients import find_or_make
+from services.records.patients import ChosenPatient, patient_of_study
 from services.records.rights import Action, Actor, confirm, readable, require
 from services.records.store import Store
 from services.records.tables import (
@@ -44,15 +44,17 @@ class NewStudy:
 
     ``files`` are (content, media type, name) by kind; "upload" must be among them. ``prediction`` is None exactly where
     the gate refused and nobody overruled it. ``public_id`` and ``created`` are chosen here, so that a report can print
-    them before it is stored; a study that was stored once is refused a second time.
+    them before it is stored; a study that was stored once is refused a second time. ``despite`` are the details in
+    which the file's header contradicts the patient, who was confirmed all the same; the trail keeps them.
     """
 
-    patient: PatientCreate
+    patient: PatientCreate | ChosenPatient
     study: StudyCreate
     prediction: Prediction | None
     files: Mapping[str, tuple[bytes, str, str]]
     heat_map_method: str = ""
     heat_map_layer: str = ""
+    despite: tuple[str, ...] = ()
     public_id: uuid.UUID = field(default_factory=new_public_id)
     created: datetime = field(default_factory=now)
 
@@ -60,8 +62,8 @@ class NewStudy:
 def save_study(store: Store, actor: Actor, new: NewStudy) -> StudyView:
     """Store a study with its patient, answer and files, all of it or nothing.
 
-    A patient with the same hospital identifier is used again. Raises NotAllowed; InvalidRecord where something
-    contradicts itself or what is stored; Unavailable where database or vault fail.
+    A patient with the same hospital identifier is used again. Raises NotAllowed, NotFound; InvalidRecord where
+    something contradicts itself or what is stored; Unavailable where database or vault fail.
     """
     require(actor, Action.STUDY_SAVE)
     answer = _checked_answer(new)
@@ -74,7 +76,7 @@ def save_study(store: Store, actor: Actor, new: NewStudy) -> StudyView:
             confirm(session, actor)
             if session.exec(select(Study.id).where(Study.public_id == new.public_id)).first() is not None:
                 raise InvalidRecord("This study is stored already. Look for it in the history.")
-            patient = find_or_make(session, actor, new.patient)
+            patient = patient_of_study(session, actor, new.patient, new.study.study_date)
             study = Study(
                 **new.study.model_dump(),
                 public_id=new.public_id,
@@ -95,6 +97,9 @@ def save_study(store: Store, actor: Actor, new: NewStudy) -> StudyView:
             audit.record(session, actor, Action.STUDY_SAVE, f"study {study.public_id}")
             if study.overrule_reason:
                 audit.record(session, actor, audit.OVERRULE, f"study {study.public_id}")
+            if new.despite:
+                what = f"study {study.public_id} despite {', '.join(new.despite)}"
+                audit.record(session, actor, "patient.confirm", what)
             session.flush()
             view = view_of(session, study)
             batch.publish()
@@ -177,5 +182,3 @@ def _check_whole(new: NewStudy) -> None:
     empty = [kind for kind, (content, _, _) in new.files.items() if not content]
     if empty:
         raise InvalidRecord(f"The file for {', '.join(empty).replace('_', ' ')} is empty: make it again.")
-    if (new.study.study_date - (new.patient.birth_date or new.study.study_date)).days < 0:
-        raise InvalidRecord("The study date lies before the patient's birth: check both.")

@@ -25,8 +25,10 @@ QUESTIONS = {
         Role.ADMIN: "Is everything running?",
     },
 }
-# Drawn only with a study's address; test_study.py opens them in each of these roles.
-BY_ADDRESS = {"study": {Role.DOCTOR}, "side_by_side": {Role.DOCTOR}, "result": {Role.PATIENT}}
+# Drawn only with an address; test_study.py and test_patient.py open them in these roles.
+BY_ADDRESS = {
+    "study": {Role.DOCTOR}, "side_by_side": {Role.DOCTOR}, "result": {Role.PATIENT}, "patient": {Role.DOCTOR},
+}  # fmt: skip
 
 
 def test_no_page_is_forgotten():

@@ -63,7 +63,10 @@ def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
     view = bench.save(doctor, analysis, details())
     assert view.prediction == analysis.prediction
     assert set(view.files) == {UPLOAD, HEAT_MAP, OUTLINE, REPORT}
-    assert read_file(bench.store, doctor, view.public_id, UPLOAD) == UPLOADED.data
+    stored = read_file(bench.store, doctor, view.public_id, UPLOAD)
+    assert b"Phantom" in UPLOADED.data
+    assert b"Phantom" not in stored
+    assert view.files[UPLOAD].name.startswith("falx-20240430-")
     text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(report(bench, doctor, view))).pages)
     for words in ("Ελένη Żółć", "Headache", str(view.public_id)[:8], "Not a medical device"):
         assert words in text

@@ -19,7 +19,15 @@ from services.records.tables.accounts import (
 )
 from services.records.tables.audit import AuditEvent, AuditHead, Outcome
 from services.records.tables.files import FileCreate, FilePublic, StudyFile
-from services.records.tables.patients import Patient, PatientCreate, PatientPublic, Sex
+from services.records.tables.patients import (
+    Patient,
+    PatientBase,
+    PatientCreate,
+    PatientDoctor,
+    PatientPublic,
+    PatientRecord,
+    Sex,
+)
 from services.records.tables.reviews import (
     Decision,
     Release,
@@ -46,7 +54,10 @@ __all__ = [
     "RecoveryCode",
     "Sex",
     "Patient",
+    "PatientBase",
     "PatientCreate",
+    "PatientDoctor",
+    "PatientRecord",
     "PatientPublic",
     "Study",
     "StudyCreate",

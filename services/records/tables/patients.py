@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import field_validator
+from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
 from services.records.columns import PUBLIC_ID, TABLE_OPTIONS, Checked, UtcTime, new_public_id, now, past_day, words
-from services.records.text import clean_line, fold, same
+from services.records.text import clean_line, clean_text, fold, same
 
 EARLIEST_BIRTH = date(1850, 1, 1)
 SEARCH_LENGTH = 700
@@ -34,10 +37,20 @@ class PatientBase(SQLModel):
     sex: Sex = Field(default=Sex.UNKNOWN, sa_type=words(Sex))
 
 
-class PatientCreate(Checked, PatientBase):
+class PatientRecord(PatientBase):
+    """Identity, and how the patient is reached."""
+
+    phone: str = Field(default="", max_length=40)
+    mail: str = Field(default="", max_length=254, title="mail address")
+    address: str = Field(default="", max_length=300)
+    notes: str = Field(default="", max_length=4000, sa_type=Text)
+
+
+class PatientCreate(Checked, PatientRecord):
     """A patient as typed; saving a study finds the stored one with the same identifier, or makes a new one."""
 
-    _clean = field_validator("name", "identifier", mode="before")(clean_line)
+    _clean = field_validator("name", "identifier", "phone", "mail", "address", mode="before")(clean_line)
+    _text = field_validator("notes", mode="before")(clean_text)
 
     @field_validator("identifier")
     @classmethod
@@ -49,11 +62,19 @@ class PatientCreate(Checked, PatientBase):
     def _born(cls, value: date | None) -> date | None:
         return past_day(value, EARLIEST_BIRTH)
 
+    @field_validator("mail")
+    @classmethod
+    def _addressed(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+            raise ValueError("must look like name@example.org; check it")
+        return value
 
-class Patient(PatientBase, table=True):
+
+class Patient(PatientRecord, table=True):
     """A patient; ``identifier_key`` and ``search_key`` are folded copies for finding (see text.py).
 
-    ``account_id`` is the account with which they see their own released results, None where they have none.
+    ``account_id`` is the account with which they see their own released results, None where they have none. ``version``
+    counts the changes, so that nobody writes over what somebody else has just changed.
     """
 
     __tablename__ = "patient"
@@ -67,16 +88,40 @@ class Patient(PatientBase, table=True):
     created_by_id: int = Field(foreign_key="user.id", index=True)
     account_id: int | None = Field(default=None, foreign_key="user.id", unique=True)
     created: datetime = Field(default_factory=now, sa_type=UtcTime())
+    version: int = Field(default=1)
 
     @classmethod
     def made_from(cls, new: PatientCreate, created_by_id: int) -> Patient:
         """The row of a checked patient."""
-        return cls(
-            **new.model_dump(),
-            identifier_key=same(new.identifier) if new.identifier else None,
-            search_key=fold(f"{new.identifier or ''} {new.name}")[:SEARCH_LENGTH],
-            created_by_id=created_by_id,
-        )
+        return cls(**new.model_dump(), **cls._keys(new), created_by_id=created_by_id)
+
+    def change(self, new: PatientCreate) -> None:
+        """Take over what was typed, checked."""
+        for name, value in (new.model_dump() | self._keys(new)).items():
+            setattr(self, name, value)
+        self.version += 1
+
+    @staticmethod
+    def _keys(new: PatientCreate) -> dict[str, Any]:
+        return {
+            "identifier_key": same(new.identifier) if new.identifier else None,
+            "search_key": fold(f"{new.identifier or ''} {new.name}")[:SEARCH_LENGTH],
+        }
+
+
+class PatientDoctor(SQLModel, table=True):
+    """A doctor who sees all studies of a patient, whoever read them.
+
+    A row is there for every doctor who was assigned. For the one who entered the patient it is made when somebody else
+    first saves a study of that patient: until then they see all there is as its reader.
+    """
+
+    __tablename__ = "patient_doctor"
+    __table_args__ = (Index(None, "patient_id"), TABLE_OPTIONS)
+
+    doctor_id: int = Field(foreign_key="user.id", primary_key=True)
+    patient_id: int = Field(foreign_key="patient.id", primary_key=True)
+    created: datetime = Field(default_factory=now, sa_type=UtcTime())
 
 
 class PatientPublic(PatientBase):

@@ -146,7 +146,7 @@ def test_patient_is_apart_from_the_facts():
             SpecificCharacterSet="ISO_IR 100",
         )
     )
-    assert decoded.patient == PatientHint("Doe, Jane", "A-4711", "1964-02-29", "F")
+    assert decoded.patient == PatientHint("Doe, Jane M", "A-4711", "1964-02-29", "F")
     facts = dict(decoded.facts)
     assert facts["Protocol"] == "t2 tse"
     assert "Study" not in facts

@@ -93,12 +93,12 @@ import resource
 import numpy as np
 from services.errors import TooLarge
 from services.imaging.dicom import open_dicom
-from services.imaging.dicom_worker import _bound_memory
+from services.imaging.dicom_worker_process import bound_memory
 from services.imaging.limits import Limits
 from tests.services.imaging.dicom_files import dicom_of
 
 large = dicom_of(np.ones((7000, 7000), np.uint32))
-_bound_memory(Limits(max_bytes=1, max_pixels=1))
+bound_memory(Limits(max_bytes=1, max_pixels=1))
 try:
     open_dicom(large, limits=Limits(max_bytes=2**28, max_pixels=2**26), sha256="").frame(None)
 except TooLarge as error:

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import uuid
+from datetime import date
 
 import pytest
 from sqlmodel import col, select, update
@@ -28,6 +29,13 @@ from services.records.columns import now
 from services.records.database import reading, write
 from services.records.exports import export_studies
 from services.records.history import counts, find_studies, readers
+from services.records.linking import (
+    link_account,
+    link_by_identifier,
+    linked_accounts,
+    unlink_account,
+    waiting_accounts,
+)
 from services.records.opinions import save_opinion
 from services.records.own_account import (
     change_password,
@@ -37,12 +45,20 @@ from services.records.own_account import (
     prove,
     unless_demo,
 )
-from services.records.patients import find_patients
+from services.records.patient_records import (
+    add_patient,
+    colleagues,
+    edit_patient,
+    get_patient,
+    share_patient,
+    unshare_patient,
+)
+from services.records.patients import choose_patient, find_patients
 from services.records.people import create_user, list_users, open_session
 from services.records.removal import delete_study, restore_study
 from services.records.results import find_results, get_result
 from services.records.reviews import NewReview, save_release, save_review, withdraw_release
-from services.records.rights import Action, Scope, may, require, scope, visible_patients, visible_studies
+from services.records.rights import Action, Scope, may, require, scope, visible_parts, visible_patients, visible_studies
 from services.records.second_factor import factor_state, new_secret, reset_second_factor, turn_off, turn_on
 from services.records.sessions import (
     end_own_session,
@@ -55,6 +71,8 @@ from services.records.sessions import (
 from services.records.studies import get_study, read_file, save_study
 from services.records.tables import (
     Patient,
+    PatientCreate,
+    PatientDoctor,
     Profile,
     ReleaseCreate,
     ReviewCreate,
@@ -85,6 +103,11 @@ EXPECTED = {
     "result.view": {"patient": "released"},
     "file.read": {"doctor": "own", "patient": "released"},
     "patient.find": {"doctor": "own"},
+    "patient.add": {"doctor": "own"},
+    "patient.view": {"doctor": "own"},
+    "patient.edit": {"doctor": "held"},
+    "patient.share": {"doctor": "held"},
+    "patient.link": {"admin": "any", "doctor": "held"},
     "account.list": {"admin": "any"},
     "account.create": {"admin": "any"},
     "account.change": {"admin": "any"},
@@ -98,10 +121,11 @@ EXPECTED = {
     "model.promote": {"admin": "any"},
     "model.rollback": {"admin": "any"},
 }
-# Those that name one study, which has to be the actor's.
+# Those that name one object, which has to be the actor's.
 OF_ONE = {
     Action.STUDY_VIEW, Action.STUDY_PREDICT, Action.STUDY_REVIEW, Action.STUDY_RELEASE, Action.STUDY_DELETE,
-    Action.RESULT_VIEW, Action.FILE_READ,
+    Action.RESULT_VIEW, Action.FILE_READ, Action.PATIENT_VIEW, Action.PATIENT_EDIT, Action.PATIENT_SHARE,
+    Action.PATIENT_LINK,
 }  # fmt: skip
 AGREE, WHY, NOTE = ReviewCreate(decision="agree"), WithdrawalCreate(reason="A mistake."), ReleaseCreate(note="Well.")
 PDF = (b"%PDF-", "application/pdf", "falx.pdf")
@@ -119,9 +143,25 @@ def test_no_action_is_forgotten():
     assert scope(Role.ADMIN, "everything") is Scope.NONE
 
 
-def ask(action, store, actor, make_study, study_id, colleague):
-    """Do ``action`` by the function that does it; how many things of others came back."""
+ANNA = PatientCreate(name="Anna", birth_date=date(1970, 2, 3))
+
+
+def ask(action, store, actor, make_study, theirs, colleague):
+    """Do ``action`` by the function that does it, to the study ``theirs``; how many things of others came back."""
+    study_id, patient_id = theirs.public_id, theirs.patient.public_id
     match action:
+        case Action.PATIENT_ADD:
+            return 0 if add_patient(store, actor, ANNA) else 1
+        case Action.PATIENT_VIEW:
+            return 1 if get_patient(store, actor, patient_id) else 0
+        case Action.PATIENT_EDIT:
+            return 1 if edit_patient(store, actor, patient_id, 1, ANNA) is None else 0
+        case Action.PATIENT_SHARE:
+            return 1 if share_patient(store, actor, patient_id, uuid.uuid4()) is None else 0
+        case Action.PATIENT_LINK:
+            return (
+                1 if link_account(store, actor, patient_id, waiting_accounts(store, actor)[0].public_id) is None else 0
+            )
         case Action.STUDY_SAVE:
             return 0 if save_study(store, actor, make_study()) else 1
         case Action.STUDY_FIND:
@@ -176,7 +216,7 @@ def ask(action, store, actor, make_study, study_id, colleague):
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("action", list(Action))
 def test_every_function_keeps_to_the_table(store, actors, make_study, role, action):
-    theirs = save_study(store, actors["colleague"], make_study()).public_id
+    theirs = save_study(store, actors["colleague"], make_study())
     actor = actors[role.value]
     covered = Scope(EXPECTED[action].get(role, "none"))
     assert may(actor, action) is (covered is not Scope.NONE)
@@ -204,38 +244,58 @@ def test_own_studies_and_patients_are_seen_and_only_those(store, actors, make_st
     assert counts(store, actors["admin"]).studies == 6
 
 
-def test_a_patient_seen_by_two_doctors_is_found_by_both_but_their_studies_are_not(store, actors, make_study):
+def test_who_entered_a_patient_sees_what_others_read_and_who_only_read_sees_their_own(store, actors, make_study):
     for who in ("doctor", "colleague"):
         save_study(store, actors[who], make_study(identifier="H-9"))
-        assert len(find_studies(store, actors[who]).studies) == 1
         assert len(find_patients(store, actors[who], "h-9")) == 1
+    assert len(find_studies(store, actors["doctor"]).studies) == 2
+    assert len(find_studies(store, actors["colleague"]).studies) == 1
 
 
-def test_the_rule_for_rows_and_the_rule_for_lists_are_the_same(store, actors, make_study):
-    for who in ("doctor", "colleague"):
-        save_study(store, actors[who], make_study())
-    released(store, actors, make_study, identifier="H-1")
-    gone = save_study(store, actors["doctor"], make_study(identifier="H-1"))
-    delete_study(store, actors["doctor"], gone.public_id, WHY)
-    assert len(find_results(store, actors["patient"])) == 1
+def test_a_list_holds_what_can_be_opened_and_nothing_else(store, actors, make_study):
+    views = [save_study(store, actors[who], make_study(identifier=f"H-{who}")) for who in ("doctor", "colleague")]
+    views += [save_study(store, actors[who], make_study(identifier="H-both")) for who in ("doctor", "colleague")]
+    views.append(save_study(store, actors["doctor"], make_study(identifier="H-both")))
+    delete_study(store, actors["doctor"], views[-1].public_id, WHY)
+    for actor in (actor for actor in actors.values() if may(actor, Action.STUDY_VIEW)):
+        opened = set()
+        for view in views:
+            try:
+                opened.add(get_study(store, actor, view.public_id).public_id)
+            except NotFound:
+                continue
+        assert {study.public_id for study in find_studies(store, actor).studies} == opened
+        assert counts(store, actor).studies == len(opened)
+
+
+def test_a_patient_finds_the_results_that_can_be_opened_and_no_other(store, actors, make_study):
+    shown = released(store, actors, make_study, identifier="H-1")
+    hidden = [save_study(store, actors["doctor"], make_study(identifier=i)) for i in ("H-1", "H-2")]
+    assert [result.public_id for result in find_results(store, actors["patient"])] == [shown.public_id]
+    assert get_result(store, actors["patient"], shown.public_id)
+    for study in hidden:
+        with pytest.raises(NotFound):
+            get_result(store, actors["patient"], study.public_id)
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("action", list(Action))
+def test_the_parts_of_a_rule_exclude_one_another_and_make_up_the_whole(store, actors, make_study, role, action):
+    actor = actors[role.value]
+    mine = save_study(store, actors["doctor"], make_study(identifier="H-1"))
+    theirs = [save_study(store, actors["colleague"], make_study(identifier=i)) for i in ("H-1", "H-2")]
+    share_patient(store, actors["doctor"], mine.patient.public_id, actors["colleague"].public_id)
     with reading(store.engine) as session:
-        everything = session.exec(select(Study)).all()
-        for actor in actors.values():
-            for action in Action:
-                listed = {s.id for s in session.exec(select(Study).where(visible_studies(actor, action))).all()}
-                allowed = set()
-                for study in everything:
-                    try:
-                        require(actor, action, study)
-                    except (NotAllowed, NotFound):
-                        continue
-                    allowed.add(study.id)
-                assert listed == allowed
-                if actor.role is Role.PATIENT:
-                    # They read results, and look nobody up.
-                    continue
-                patients = session.exec(select(Patient).where(visible_patients(actor, action))).all()
-                assert len(patients) == len(listed)
+        parts = [session.exec(select(Study.id).where(part)).all() for part in visible_parts(actor, action)]
+        whole = session.exec(select(Study.id).where(visible_studies(actor, action))).all()
+        assert sorted(study for part in parts for study in part) == sorted(whole)
+        patients = session.exec(select(Patient).where(visible_patients(actor, action))).all()
+        entered = session.exec(select(PatientDoctor.doctor_id)).all()
+    covered = EXPECTED[action].get(role.value, "none")
+    if role is Role.DOCTOR or covered != "own":
+        assert (len(whole), len(patients)) == {"any": (3, 2), "own": (2, 1), "held": (2, 1)}.get(covered, (0, 0))
+    assert sorted(entered) == sorted((actors["doctor"].user_id, actors["colleague"].user_id))
+    assert len(theirs) == 2
 
 
 # What the sign-in itself needs, and what only the command line calls.
@@ -285,6 +345,20 @@ CALLS = {
     "get_result": lambda store, actor, make: get_result(store, actor, uuid.uuid4()),
     "counts": lambda store, actor, make: counts(store, actor),
     "find_patients": lambda store, actor, make: find_patients(store, actor),
+    "choose_patient": lambda store, actor, make: choose_patient(store, actor, uuid.uuid4()),
+    "add_patient": lambda store, actor, make: add_patient(store, actor, ANNA),
+    "get_patient": lambda store, actor, make: get_patient(store, actor, uuid.uuid4()),
+    "edit_patient": lambda store, actor, make: edit_patient(store, actor, uuid.uuid4(), 1, ANNA),
+    "colleagues": lambda store, actor, make: colleagues(store, actor),
+    "share_patient": lambda store, actor, make: share_patient(store, actor, uuid.uuid4(), uuid.uuid4()),
+    "unshare_patient": lambda store, actor, make: unshare_patient(store, actor, uuid.uuid4(), uuid.uuid4()),
+    "waiting_accounts": lambda store, actor, make: waiting_accounts(store, actor),
+    "linked_accounts": lambda store, actor, make: linked_accounts(store, actor),
+    "link_account": lambda store, actor, make: link_account(store, actor, uuid.uuid4(), uuid.uuid4()),
+    "link_by_identifier": lambda store, actor, make: link_by_identifier(
+        store, actor, uuid.uuid4(), "H-1", date(1970, 2, 3)
+    ),
+    "unlink_account": lambda store, actor, make: unlink_account(store, actor, uuid.uuid4()),
     "list_users": lambda store, actor, make: list_users(store, actor),
     "create_user": lambda store, actor, make: create_user(
         store, actor, UserCreate(username="new", full_name="New", role="admin"), "a long enough one"
