@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from services.errors import FalxError
 from services.imaging.decode import decode
-from services.imaging.prepare import prepare, to_square
+from services.imaging.placement import to_square
+from services.imaging.prepare import prepare
 from services.imaging.slice import FloatImage
 from services.tasks.task import Task
 
@@ -172,7 +173,7 @@ def load_images(samples: Sequence[Sample], task: Task, cache: Path | None = None
 
     def image(sample: Sample) -> FloatImage:
         pixels = TURNS[sample.turn](decode(sample.path.read_bytes()).pixels)
-        return prepare(np.ascontiguousarray(pixels), task.preparation).pixels
+        return prepare(np.ascontiguousarray(pixels), task.preparation, whole=True).pixels
 
     return _load(samples, task, cache, "images", image)
 
@@ -183,7 +184,7 @@ def load_outlines(samples: Sequence[Sample], task: Task, cache: Path | None = No
     def outline(sample: Sample) -> FloatImage:
         if sample.mask is None:
             return np.zeros((task.preparation.size,) * 2, np.float32)
-        placement = prepare(decode(sample.path.read_bytes()).pixels, task.preparation).placement
+        placement = prepare(decode(sample.path.read_bytes()).pixels, task.preparation, whole=True).placement
         return to_square(decode(sample.mask.read_bytes()).pixels, placement)
 
     return _load(samples, task, cache, "outlines", outline)

@@ -22,6 +22,8 @@ from services.errors import ModelDamaged, ModelNotFound
 if TYPE_CHECKING:
     import keras
 
+# The layer whose outputs the logits are.
+LOGITS = "logits"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -141,7 +143,11 @@ def get_network(key: str) -> Network:
 
 
 def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> keras.Model:
-    """Fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits."""
+    """Fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits.
+
+    For two ``classes`` the head has one output z, the logit of the second: the network gives (-z/2, z/2), whose softmax
+    is (1 - sigmoid(z), sigmoid(z)), so that whatever reads logits reads these too.
+    """
     import keras
 
     network = get_network(key)
@@ -153,8 +159,19 @@ def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> k
     backbone = network.backbone(keras.layers.Concatenate(name="channels")(channels))
     pooled = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
     pooled = keras.layers.Dropout(dropout, name="dropout")(pooled)
-    logits = keras.layers.Dense(classes, name="logits", dtype="float32")(pooled)
+    logits = keras.layers.Dense(1 if classes == 2 else classes, name=LOGITS, dtype="float32")(pooled)
+    if classes == 2:
+        # One layer after the other, as training/normalised.py takes the graph.
+        logits = keras.layers.Flatten(name="twice", dtype="float32")(keras.layers.RepeatVector(2, name="z")(logits))
+        logits = keras.layers.Rescaling([-0.5, 0.5], name="for_and_against", dtype="float32")(logits)
     return keras.Model(backbone.inputs[0], logits, name=key)
+
+
+def copy_backbone(source: keras.Model, target: keras.Model) -> None:
+    """Give ``target`` the weights of ``source``, the same network for other classes, but for those of its head."""
+    for layer in source.layers:
+        if layer.weights and layer.name not in (LOGITS, "dropout"):
+            target.get_layer(layer.name).set_weights(layer.get_weights())
 
 
 def load_starting_weights(model: keras.Model, key: str, source: str) -> str:

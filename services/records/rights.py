@@ -57,6 +57,7 @@ class Action(StrEnum):
     STORE_CHECK = "store.check"
     MODEL_PROMOTE = "model.promote"
     MODEL_ROLLBACK = "model.rollback"
+    MODEL_THRESHOLD = "model.threshold"
 
 
 class Scope(StrEnum):
@@ -77,6 +78,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STORE_CHECK: Scope.ANY,
         Action.MODEL_PROMOTE: Scope.ANY,
         Action.MODEL_ROLLBACK: Scope.ANY,
+        Action.MODEL_THRESHOLD: Scope.ANY,
     },
     Role.DOCTOR: {
         Action.METRICS_VIEW: Scope.ANY,

@@ -36,6 +36,7 @@ EXPECTED = {
     "store.check": {"admin": "any"},
     "model.promote": {"admin": "any"},
     "model.rollback": {"admin": "any"},
+    "model.threshold": {"admin": "any"},
 }
 CELLS = [(role, action) for role in Role for action in Action]
 

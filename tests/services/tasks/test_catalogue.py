@@ -8,7 +8,7 @@ import re
 import pytest
 
 from services.errors import ModelNotFound
-from services.imaging.prepare import DENOISERS
+from services.imaging.head import DENOISERS
 from services.tasks import TASKS, get_task
 from services.tasks.task import Task
 
