@@ -13,9 +13,11 @@ from services.settings import Settings, get_settings
 PAGES = {
     "home": ("Home", "home", None, True),
     "analyse": ("Analyse", "neurology", Action.STUDY_SAVE, True),
+    "quick": ("Quick form", "bolt", Action.STUDY_SAVE, True),
     "history": ("History", "history", Action.STUDY_FIND, True),
     "study": ("Study", "radiology", Action.STUDY_VIEW, False),
     "patients": ("Patients", "groups", Action.PATIENT_FIND, True),
+    "results_board": ("Results board", "leaderboard", Action.BOARD_VIEW, True),
     "compare": ("Model metrics", "monitoring", Action.METRICS_VIEW, True),
     "admin": ("Administration", "admin_panel_settings", Action.ACCOUNT_LIST, True),
     "account": ("Account", "account_circle", None, True),

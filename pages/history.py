@@ -13,7 +13,7 @@ from pages.view.words import VERDICTS, plain
 from services.inference.prediction import Verdict
 from services.records.history import PageKey, StudyFilters, find_studies
 from services.records.rights import Action, may
-from services.tasks import get_task
+from services.tasks import TASKS
 
 SIZE = 20
 # The filters that the pages gone through belong to, and the keys of these pages.
@@ -42,8 +42,8 @@ def take_address(labels: Collection[str]) -> None:
 
 def asked() -> StudyFilters:
     """The filters as they stand above the table."""
-    task = get_task(acting.TASK)
-    names = {POSITIVE: "Any tumour"} | {c.key: c.name.capitalize() for c in task.classes}
+    classes = {c.key: c.name.capitalize() for task in TASKS.values() for c in task.classes}
+    names = {POSITIVE: "Any finding"} | classes
     take_address(names)
     today = date.today()  # noqa: DTZ011 - the study's day is the local one
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="medium"):

@@ -15,6 +15,7 @@ from services.records.history import StudySummary, counts, find_studies
 from services.records.people import list_users
 from services.records.tables import Role
 from services.tasks import get_task
+from services.tasks.task import Task
 
 LATEST, TREND, WEEKS, OPEN = 8, 200, 8, "open"
 
@@ -40,13 +41,14 @@ def doctor() -> None:
         st.header("Latest studies", anchor=False, width="stretch")
         st.page_link("pages/analyse.py", label="Analyse a slice", icon=":material/neurology:")
     rows.draw(studies[:LATEST], key="home")
-    st.header("Answers by week of study", anchor=False)
-    trend(studies)
+    # One chart has one task's classes: those of the task that is asked most.
+    task = get_task(Counter(study.task for study in studies).most_common(1)[0][0])
+    st.header(f"{task.title}: answers by week of study", anchor=False)
+    trend(task, tuple(study for study in studies if study.task == task.key))
 
 
-def trend(studies: tuple[StudySummary, ...]) -> None:
+def trend(task: Task, studies: tuple[StudySummary, ...]) -> None:
     """What the answers were in each of the last weeks; uncertain and refused ones have no class."""
-    task = get_task(acting.TASK)
     this_week = date.today() - timedelta(days=date.today().weekday())  # noqa: DTZ011 - weeks of the local calendar
     weeks = [this_week - timedelta(weeks=n) for n in reversed(range(WEEKS))]
     tally: Counter[tuple[date, str]] = Counter()

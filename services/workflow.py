@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from services.errors import DamagedFile
+from services.errors import DamagedFile, NotPreparable
 from services.imaging.decode import decode
 from services.imaging.gate import GateDecision, check
 from services.imaging.limits import DEFAULT_LIMITS, Limits
@@ -21,7 +21,7 @@ from services.imaging.overlay import to_png
 from services.imaging.prepare import Prepared, prepare
 from services.imaging.slice import FloatImage, Slice
 from services.inference.engine import Engine
-from services.inference.prediction import Answer, HeatMap, Outline, Prediction
+from services.inference.prediction import Answer, HeatMap, Opinion, Outline, Prediction
 from services.inference.repository import ModelRepository
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
@@ -118,14 +118,32 @@ def examine(
     gate = check(image, task)
     if not gate.accepted and not overrule_reason:
         return Analysis(upload, task, image, gate, "", None, None)
+    try:
+        prepared = prepare(image.pixels, task.preparation)
+    except NotPreparable as error:
+        gate = GateDecision(False, (*gate.reasons, str(error)))
+        if not overrule_reason:
+            return Analysis(upload, task, image, gate, "", None, None)
+        prepared = prepare(image.pixels, task.preparation, whole=True)
     # Whether the model knows such pictures comes with its answer, which nobody sees where it does not.
-    prepared = prepare(image.pixels, task.preparation)
     answer = engine.answer(prepared, task, network)
     if answer.strange:
         gate = GateDecision(False, (*gate.reasons, answer.strange))
     if not gate.accepted and not overrule_reason:
         return Analysis(upload, task, image, gate, "", None, None)
+    second = second_opinion(engine, image, task, answer.prediction)
+    answer = replace(answer, prediction=replace(answer.prediction, second=second))
     return Analysis(upload, task, image, gate, "" if gate.accepted else overrule_reason, prepared, answer)
+
+
+def second_opinion(engine: Engine, image: Slice, task: Task, prediction: Prediction) -> Opinion | None:
+    """What the model of the task's second opinion says; None where the task asks for none or no model serves it."""
+    if not task.second_opinion or task.second_opinion not in engine.repository.live():
+        return None
+    other = get_task(task.second_opinion)
+    said = engine.answer(prepare(image.pixels, other.preparation, whole=True), other).prediction
+    found = [each.class_info(label).positive for each, label in ((task, prediction.label), (other, said.label))]
+    return Opinion(said.model, said.label, said.confidence, agrees=found[0] == found[1])
 
 
 def limits_of(settings: Settings) -> Limits:

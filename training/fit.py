@@ -14,17 +14,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from services.inference.networks import (
-    LOGITS,
-    build,
-    copy_backbone,
-    fresh_layers,
-    get_network,
-    load_file,
-    load_starting_weights,
-    set_arrays,
-)
+from services.inference.networks import LOGITS, build, get_network, set_arrays
 from services.inference.outline import PREFIX, with_outline
+from services.inference.starting import copy_backbone, fresh_layers, load_file, load_starting_weights
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
 from training.corpus import (

@@ -41,6 +41,9 @@ def draw(
                     st.badge("Check overruled", icon=":material/gavel:", color="gray")
         st.markdown(words.plain(said.confidence(task, prediction, overruled=bool(overrule_reason))))
         charts.confidence_bars(task, prediction, key=f"bars_{key}")
+        if prediction.second is not None:
+            icon = "check" if prediction.second.agrees else "call_split"
+            st.markdown(f":material/{icon}: {words.plain(said.second_opinion(prediction))}")
         actions()
         with st.container(key="small", gap="xsmall"):
             if overrule_reason:

@@ -102,7 +102,7 @@ def find_studies(
     size = min(max(limit, 1), LARGEST_PAGE)
     newest = (col(Study.created).desc(), col(Study.public_id).desc())
     # The page is chosen from the studies alone, along their index; joined first, MariaDB may sort all of them instead.
-    chosen = select(Study.id).where(visible_studies(actor, Action.STUDY_FIND), *_conditions(filters or StudyFilters()))
+    chosen = select(Study.id).where(visible_studies(actor, Action.STUDY_FIND), *conditions(filters or StudyFilters()))
     if after is not None:
         older = col(Study.created) < after.created
         tie = and_(col(Study.created) == after.created, col(Study.public_id) < after.public_id)
@@ -135,7 +135,7 @@ def counts(store: Store, actor: Actor) -> Counts:
             func.count(),
             _number(recent),
             func.count(func.distinct(Study.patient_id)),
-            _number(and_(answered, _positive())),
+            _number(and_(answered, positive())),
             _number(and_(recent, col(PredictionRow.verdict) == Verdict.UNCERTAIN)),
             _number(and_(recent, col(PredictionRow.id).is_(None))),
         )
@@ -157,7 +157,7 @@ def _recent() -> ColumnElement[bool]:
     return col(Study.created) >= now() - WEEK
 
 
-def _positive() -> ColumnElement[bool]:
+def positive() -> ColumnElement[bool]:
     """A condition on PredictionRow: the label is one that its task calls positive."""
     return or_(
         *(
@@ -170,7 +170,7 @@ def _positive() -> ColumnElement[bool]:
     )
 
 
-def _conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
+def conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
     """SQL conditions on Study alone; what other tables know is asked in subqueries."""
     asked: list[ColumnElement[bool]] = []
     words = contains_words(filters.patient)
@@ -192,7 +192,7 @@ def _conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
     if filters.label is not None:
         asked.append(answer.where(PredictionRow.label == filters.label).exists())
     if filters.positive:
-        asked.append(answer.where(_positive()).exists())
+        asked.append(answer.where(positive()).exists())
     if filters.verdict is Verdict.REFUSED:
         asked.append(~answer.exists())
     elif filters.verdict is not None:

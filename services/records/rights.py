@@ -51,6 +51,8 @@ class Action(StrEnum):
     STUDY_VIEW = "study.view"
     STUDY_COUNT = "study.count"
     FILE_READ = "file.read"
+    BOARD_VIEW = "board.view"
+    BOARD_EXPORT = "board.export"
     PATIENT_FIND = "patient.find"
     ACCOUNT_LIST = "account.list"
     ACCOUNT_CREATE = "account.create"
@@ -73,6 +75,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
     Role.ADMIN: {
         Action.METRICS_VIEW: Scope.ANY,
         Action.STUDY_COUNT: Scope.ANY,
+        Action.BOARD_VIEW: Scope.ANY,
         Action.ACCOUNT_LIST: Scope.ANY,
         Action.ACCOUNT_CREATE: Scope.ANY,
         Action.STORE_CHECK: Scope.ANY,
@@ -87,6 +90,8 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STUDY_VIEW: Scope.OWN,
         Action.STUDY_COUNT: Scope.OWN,
         Action.FILE_READ: Scope.OWN,
+        Action.BOARD_VIEW: Scope.OWN,
+        Action.BOARD_EXPORT: Scope.OWN,
         Action.PATIENT_FIND: Scope.OWN,
     },
     Role.PATIENT: {

@@ -17,7 +17,7 @@ from datetime import date, datetime
 from sqlmodel import Session, col, select
 
 from services.errors import InvalidRecord, NotFound, Unavailable
-from services.inference.prediction import ModelRef, Prediction, Verdict
+from services.inference.prediction import ModelRef, Opinion, Prediction, Verdict
 from services.records import audit
 from services.records.columns import new_public_id, now
 from services.records.database import key_of, reading, write
@@ -194,7 +194,18 @@ def _checked_answer(new: NewStudy) -> PredictionCreate | None:
         milliseconds=answer.milliseconds,
         heat_map_method=new.heat_map_method,
         heat_map_layer=new.heat_map_layer,
+        second_opinion=_as_row(answer.second) if answer.second else None,
     )
+
+
+def _as_row(second: Opinion) -> tuple[str | float, ...]:
+    model = second.model
+    return model.task, model.network, model.version, second.label, second.confidence, float(second.agrees)
+
+
+def _as_opinion(row: tuple[str | float, ...]) -> Opinion:
+    task, network, version, label, confidence, agrees = row
+    return Opinion(ModelRef(str(task), str(network), str(version)), str(label), float(confidence), bool(agrees))
 
 
 def _check_whole(new: NewStudy) -> None:
@@ -274,4 +285,5 @@ def _prediction(row: PredictionRow) -> Prediction:
         threshold=row.threshold,
         verdict=row.verdict,
         milliseconds=row.milliseconds,
+        second=_as_opinion(row.second_opinion) if row.second_opinion else None,
     )

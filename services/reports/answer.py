@@ -103,6 +103,8 @@ def _finding(sheet: Sheet, content: ReportContent) -> None:
     if prediction is not None and prediction.verdict is not Verdict.REFUSED:
         told = words.confidence(content.task, prediction, overruled=content.overruled)
         sheet.paragraph(told, size=11, after=1.6)
+        if prediction.second is not None:
+            sheet.paragraph(words.second_opinion(prediction), size=9.5, after=1.6)
     if content.gate_reasons:
         lead = (
             "The check of the image refused it, and the reader overruled the check:"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.inference.prediction import HeatMap, Prediction, Verdict
+from services.tasks import get_task
 from services.tasks.task import Task
 
 DISCLAIMER = "Decision support for research and demonstration. Not a medical device; not for diagnosis."
@@ -52,6 +53,19 @@ def confidence(task: Task, prediction: Prediction, *, overruled: bool = False) -
             f"The model gives an answer from {100 * prediction.threshold:.3g}% on."
         )
     return f"Confidence {percent(share)}: of 100 such answers, {in_a_hundred(share)} are right."
+
+
+def second_opinion(prediction: Prediction) -> str:
+    """What the other model says of the same slice, and whether the two agree; empty where none was asked."""
+    second = prediction.second
+    if second is None:
+        return ""
+    other = get_task(second.model.task)
+    same = "The two agree." if second.agrees else "The two disagree: refer the slice to a radiologist."
+    return (
+        f"The model for {other.title.lower()} says {other.class_info(second.label).name} with a confidence of "
+        f"{percent(second.confidence)}. {same}"
+    )
 
 
 def _place(row: float, column: float) -> str:

@@ -9,7 +9,7 @@ TASK = Task(
     subject="brain MRI slice",
     classes=(
         ClassInfo("notumor", "no tumour", "#7FBF7B", "No tumour detected: the slice suggests none.", False),
-        ClassInfo("tumor", "tumour", "#D55E00", "Tumour detected: the slice suggests a tumour.", True),
+        ClassInfo("tumor", "tumour", "#E69F00", "Tumour detected: the slice suggests a tumour.", True),
     ),
     preparation=ContourSettings(version="contour-1"),
     gate=GateSettings(),

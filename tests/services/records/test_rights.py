@@ -13,6 +13,7 @@ from sqlmodel import col, select, update
 
 from services import records
 from services.errors import NotAllowed, NotFound
+from services.records.board import board, board_csv
 from services.records.database import reading, write
 from services.records.history import counts, find_studies
 from services.records.patients import find_patients
@@ -30,6 +31,8 @@ EXPECTED = {
     "study.view": {"doctor": "own", "patient": "released"},
     "study.count": {"admin": "any", "doctor": "own", "patient": "released"},
     "file.read": {"doctor": "own", "patient": "released"},
+    "board.view": {"admin": "any", "doctor": "own"},
+    "board.export": {"doctor": "own"},
     "patient.find": {"doctor": "own"},
     "account.list": {"admin": "any"},
     "account.create": {"admin": "any"},
@@ -65,6 +68,10 @@ def ask(action, store, actor, make_study, study_id):
             return counts(store, actor).studies
         case Action.FILE_READ:
             return len(read_file(store, actor, study_id, "upload"))
+        case Action.BOARD_VIEW:
+            return board(store, actor).studies
+        case Action.BOARD_EXPORT:
+            return len(board_csv(store, actor).splitlines()) - 1
         case Action.PATIENT_FIND:
             return len(find_patients(store, actor))
         case Action.ACCOUNT_LIST:
@@ -165,6 +172,8 @@ CALLS = {
     "read_file": lambda store, actor, make: read_file(store, actor, uuid.uuid4(), "upload"),
     "find_studies": lambda store, actor, make: find_studies(store, actor),
     "counts": lambda store, actor, make: counts(store, actor),
+    "board": lambda store, actor, make: board(store, actor),
+    "board_csv": lambda store, actor, make: board_csv(store, actor),
     "find_patients": lambda store, actor, make: find_patients(store, actor),
     "list_users": lambda store, actor, make: list_users(store, actor),
     "create_user": lambda store, actor, make: create_user(
