@@ -18,6 +18,7 @@ from services.errors import ModelDamaged, ModelNotFound
 if TYPE_CHECKING:
     import keras
 
+SMALL_SIDE = 50
 # The layer whose outputs the logits are.
 LOGITS = "logits"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -82,6 +83,21 @@ def _vgg16(colour: Any) -> keras.Model:
     return keras.applications.VGG16(include_top=False, weights=None, input_tensor=colour)
 
 
+def _small_cnn(colour: Any) -> keras.Model:
+    """The classic small network on 50 x 50 pixels: two convolutions with max pooling, then a dense layer.
+
+    The dense layer is a convolution over its whole reach, so that it has places that a heat map can name.
+    """
+    import keras
+
+    x = keras.layers.Resizing(SMALL_SIDE, SMALL_SIDE, antialias=True, name="smaller")(colour)
+    for number, filters in ((1, 32), (2, 64)):
+        x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"small_conv{number}")(x)
+        x = keras.layers.MaxPooling2D(2, name=f"small_pool{number}")(x)
+    x = keras.layers.Conv2D(64, 5, padding="same", activation="relu", name="small_dense")(x)
+    return keras.Model(keras.utils.get_source_inputs(colour), x)
+
+
 _STANDARD_SCALE = (1 / 0.229, 1 / 0.224, 1 / 0.225)
 _STANDARD_OFFSET = (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225)
 
@@ -125,6 +141,18 @@ NETWORKS: dict[str, Network] = {
             ("block3_conv3", "block4_conv3"),
             False,
             ("block1_", "block2_"),
+        ),
+        Network(
+            "smallcnn",
+            "Small CNN",
+            _small_cnn,
+            (2.0,) * 3,
+            (-1.0,) * 3,
+            "Grad-CAM",
+            "small_dense",
+            "small_dense",
+            (),
+            False,
         ),
     )
 }

@@ -109,7 +109,9 @@ def _from_keras_applications(model: keras.Model, key: str) -> None:
         "efficientnet": keras.applications.EfficientNetV2B0,
         "resnet50": keras.applications.ResNet50,
         "vgg16": keras.applications.VGG16,
-    }[key]
+    }.get(key)
+    if make is None:
+        raise ModelNotFound(f"There are no ImageNet weights of {get_network(key).title}. Say “none” with --weights.")
     try:
         source = make(include_top=False, weights="imagenet", input_shape=(*model.input_shape[1:3], 3))
     except Exception as error:  # what Keras raises for a failed download is a bare Exception
