@@ -26,19 +26,23 @@ class Box:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the slice's pixels went: ``box`` of the slice fills ``inner`` of the square; the rest of it is padding."""
+    """Where the slice's pixels went: ``box`` of the slice fills ``inner`` of the square; the rest of it is padding.
+
+    With ``mirrored`` left and right have changed places in the square.
+    """
 
     slice_shape: tuple[int, int]
     box: Box
     inner: Box
     size: int
+    mirrored: bool = False
 
 
 def to_square(pixels: FloatImage, placement: Placement) -> FloatImage:
     """Carry a map over the slice, float32 of ``placement.slice_shape``, to where its pixels went in the square."""
     box = placement.box
     part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-    return resize_into(part, placement.inner, placement.size)
+    return resize_into(part[:, ::-1] if placement.mirrored else part, placement.inner, placement.size)
 
 
 def to_slice(square: FloatImage, placement: Placement) -> FloatImage:
@@ -51,9 +55,10 @@ def to_slice(square: FloatImage, placement: Placement) -> FloatImage:
         square = np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_CUBIC), np.float32)
     inner, box = placement.inner, placement.box
     part = square[inner.top : inner.top + inner.height, inner.left : inner.left + inner.width]
+    part = part[:, ::-1] if placement.mirrored else part
     full = np.zeros(placement.slice_shape, np.float32)
     full[box.top : box.top + box.height, box.left : box.left + box.width] = cv2.resize(
-        part, (box.width, box.height), interpolation=cv2.INTER_LINEAR
+        np.ascontiguousarray(part), (box.width, box.height), interpolation=cv2.INTER_LINEAR
     )
     return full
 
@@ -70,6 +75,6 @@ def resize_into(part: FloatImage, inner: Box, size: int) -> FloatImage:
     square = np.zeros((size, size), np.float32)
     way = cv2.INTER_AREA if inner.height < part.shape[0] else cv2.INTER_LINEAR
     square[inner.top : inner.top + inner.height, inner.left : inner.left + inner.width] = cv2.resize(
-        part, (inner.width, inner.height), interpolation=way
+        np.ascontiguousarray(part), (inner.width, inner.height), interpolation=way
     )
     return square

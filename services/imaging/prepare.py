@@ -1,6 +1,7 @@
 """The one way from a slice to a model's input, used by training and serving alike, as a task's settings say.
 
-Each kind of settings has a module of its own: head.py crops to the head, contour.py at the largest contour.
+Each kind of settings has a module of its own: head.py crops to the head, contour.py at the largest contour, breast.py
+to the breast.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.imaging import contour, head
+from services.imaging import breast, contour, head
 from services.imaging.limits import enough_memory
 from services.imaging.placement import Placement, Stage
 from services.imaging.slice import FloatImage
-from services.tasks.task import ContourSettings, Preparation
+from services.tasks.task import BreastSettings, ContourSettings, Preparation
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,8 @@ def prepare(pixels: FloatImage, settings: Preparation, *, keep_stages: bool = Fa
     """
     if isinstance(settings, ContourSettings):
         placement, stages = contour.crop_to_contour(pixels, settings, whole=whole)
+    elif isinstance(settings, BreastSettings):
+        placement, stages = breast.crop_to_breast(pixels, settings, whole=whole)
     else:
         placement, stages = head.crop_to_head(pixels, settings)
     square = np.round(stages[-1][1] * 255).astype(np.float32) / np.float32(255)
@@ -55,4 +58,6 @@ def prepare(pixels: FloatImage, settings: Preparation, *, keep_stages: bool = Fa
 
 def stage_names(settings: Preparation) -> tuple[str, ...]:
     """What ``prepare`` calls the steps behind the grey image, in their order."""
-    return contour.STAGES if isinstance(settings, ContourSettings) else head.stage_names(settings)
+    if isinstance(settings, ContourSettings):
+        return contour.STAGES
+    return breast.STAGES if isinstance(settings, BreastSettings) else head.stage_names(settings)

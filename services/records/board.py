@@ -63,7 +63,9 @@ class Board:
 def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Board:
     """The numbers of the studies that the actor may count and that fit. Raises NotAllowed."""
     require(actor, Action.BOARD_VIEW)
-    chosen = (visible_studies(actor, Action.BOARD_VIEW), *conditions(filters or StudyFilters()))
+    asked = (visible_studies(actor, Action.BOARD_VIEW), *conditions(filters or StudyFilters()))
+    # Chosen from the studies alone: the conditions ask the answers' table in subqueries of their own.
+    chosen = select_numbers(col(Study.id)).where(*asked).subquery()
     answered = col(PredictionRow.verdict) == Verdict.ANSWERED
     by_day = (
         select_numbers(
@@ -73,12 +75,16 @@ def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Bo
             func.sum(case((and_(answered, positive()), 1), else_=0)),
         )
         .select_from(Study)
+        .join(chosen, chosen.c.id == col(Study.id))
         .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
-        .where(*chosen)
         .group_by(col(Study.study_date))
         .order_by(col(Study.study_date))
     )
-    people = select_numbers(func.count(func.distinct(Study.patient_id))).where(*chosen)
+    people = (
+        select_numbers(func.count(func.distinct(Study.patient_id)))
+        .select_from(Study)
+        .join(chosen, chosen.c.id == col(Study.id))
+    )
     with reading(store.engine) as session:
         confirm(session, actor)
         days = session.connection().execute(by_day).all()

@@ -44,7 +44,24 @@ class ContourSettings:
     widest: float = 0.95
 
 
-Preparation = PreparationSettings | ContourSettings
+@dataclass(frozen=True)
+class BreastSettings:
+    """How a film becomes a model's input: one polarity, the breast alone, its chest wall on the left.
+
+    ``size`` is the side of the square result in pixels, ``margin`` the rim left around the breast as a share of its
+    longer side, ``percentiles`` the two grey levels of its pixels that become 0 and 1. What covers less than
+    ``smallest`` or more than ``largest`` of the film is no breast.
+    """
+
+    version: str
+    size: int = 448
+    margin: float = 0.01
+    percentiles: tuple[float, float] = (0.5, 99.8)
+    smallest: float = 0.03
+    largest: float = 0.95
+
+
+Preparation = PreparationSettings | ContourSettings | BreastSettings
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,7 @@ class GateSettings:
     maximum_colourfulness: float = 0.04
     minimum_contrast: float = 0.05
     maximum_rim: float = 0.45
+    surround: str = "dark air around the head"
 
 
 @dataclass(frozen=True)
@@ -78,7 +96,8 @@ class Task:
     ``detection_threshold`` is set for a task of two classes, the second of them positive: from this probability of it
     on, that is the answer; an administrator may choose another for a version. A task without it answers with the
     likeliest class, or that it is uncertain. ``second_opinion`` is the key of another task whose model is asked about
-    the same slice, so that the two can be compared. ``intended_use`` and ``limits`` go onto the cards of its models.
+    the same slice, so that the two can be compared. ``by_patient`` says that all images of a group are one patient's, of
+    whom figures are wanted too. ``intended_use`` and ``limits`` go onto the cards of its models.
     """
 
     key: str
@@ -97,6 +116,7 @@ class Task:
     image: str = "slice"
     detection_threshold: float | None = None
     second_opinion: str = ""
+    by_patient: bool = False
 
     @property
     def class_keys(self) -> tuple[str, ...]:

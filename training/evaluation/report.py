@@ -91,7 +91,9 @@ def _breakdown(known: Known) -> Iterator[PartFigures]:
 def _presence(known: Known) -> Iterator[tuple[str, Bools]]:
     """The images to score tumour against none on: by corpus, source and sequence of the test part.
 
-    Tumours of a source without healthy slices are scored against the healthy slices of the other corpora.
+    A corpus that names the class of each image is scored as a whole, and where the task only detects also in parts: the
+    labels of its other corpora say as much. Tumours of a source without healthy slices are scored against the healthy
+    slices of the other corpora.
     """
     scores, tumour = known.scores, known.tumour
     test = scores.part == "test"
@@ -99,7 +101,8 @@ def _presence(known: Known) -> Iterator[tuple[str, Bools]]:
         inside = test & (scores.corpus == corpus)
         if known.named[inside].all():
             yield f"{corpus}: tumour against none", inside
-            continue
+            if known.task.detects is None:
+                continue
         pairs = zip(scores.source[inside].tolist(), scores.sequence[inside].tolist(), strict=True)
         for source, sequence in sorted(set(pairs)):
             chosen = inside & (scores.source == source) & (scores.sequence == sequence)
