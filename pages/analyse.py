@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.view import acting, answer, asking, details, failures, frame, intake, kept, viewer
 from services.errors import FalxError
+from services.tasks import TASKS
 from services.tasks.task import Task
 from services.workflow import Analysis, Upload
 
@@ -20,14 +21,14 @@ def page() -> None:
         frame.title(
             "What does it show?", "Upload one slice of a brain MRI. The answer is a suggestion for a trained reader."
         )
-        task = asking.choose(key="analyse")
+        task = asking.choose(tuple(TASKS.values()), key="analyse")
         if asking.is_answered(task):
             intake.open_zone()
         else:
             asking.say_unanswered(task)
         return
     row = frame.title("What does it show?")
-    task = asking.choose(key="analyse")
+    task = asking.choose(tuple(TASKS.values()), key="analyse")
     if not asking.is_answered(task):
         with row:
             intake.closed_zone(None)

@@ -7,6 +7,7 @@ from datetime import date
 import streamlit as st
 
 from pages.view import acting, asking, charts, failures, frame
+from pages.view.answer import warn
 from pages.view.words import moment, plain
 from services.records.studies import StudyView
 from services.records.tables import PatientCreate, Sex
@@ -73,6 +74,7 @@ def answer(view: StudyView) -> None:
     if prediction is None:
         return
     with st.container(key="answer", gap="small"):
+        warn(prediction)
         st.header(said.finding(task, prediction), anchor=False)
         st.markdown(plain(said.confidence(task, prediction)))
         charts.confidence_bars(task, prediction, key="quick_bars")

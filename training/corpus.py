@@ -43,8 +43,8 @@ class Sample:
     """One image of a corpus.
 
     ``group`` names the images that may show the same head, ``part`` is train, val or test, ``mask`` the outline's file
-    or None, ``turn`` how the picture is turned before anything else (a key of TURNS), ``lesions`` circles (x, y, radius in
-    pixels of the image) around lesions where no outline was drawn, ``cell`` what sampling is balanced over.
+    or None, ``turn`` how the picture is turned before anything else (a key of TURNS), ``lesions`` circles (x, y, radius
+    in pixels of the image) around lesions where no outline was drawn, ``cell`` what sampling is balanced over.
     """
 
     path: Path

@@ -7,6 +7,7 @@ LICENCES: dict[str, str] = {
     "br35h": "Br35H (Kaggle, Hamada): for research, no licence stated by its origin",
     "nickparvar": "Brain Tumor MRI Dataset (Kaggle, Nickparvar): for research, CC0 stated by its collector",
     "lgg": "TCGA lower-grade glioma (Buda et al., The Cancer Imaging Archive): CC BY-NC-SA 4.0",
+    "mammograms": "MIAS mini-database of mammograms (Suckling et al., 1994): for research only, to be cited",
     "oasis": "OASIS (Open Access Series of Imaging Studies): for research, to be cited",
 }
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.view import acting, rows
-from services.tasks import TASKS, get_task
+from services.tasks import get_task
 from services.tasks.task import Task
 
 _ASKED = "falx_task"
 
 
-def choose(tasks: Sequence[Task] = tuple(TASKS.values()), *, key: str) -> Task:
+def choose(tasks: Sequence[Task], *, key: str) -> Task:
     """The task that this session asks, with the others to choose from where there are several.
 
     The choice stays when the person goes to another page and comes back.

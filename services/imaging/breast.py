@@ -30,18 +30,19 @@ def crop_to_breast(
     if float(pixels.max() - pixels.min()) < 2 / 255:
         raise NotPreparable("The image is blank: every pixel has nearly the same brightness. Choose another film.")
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    film = 1 - pixels if np.median(rim) > BRIGHT_RIM else pixels
+    film = np.asarray(1 - pixels if np.median(rim) > BRIGHT_RIM else pixels, np.float32)
     try:
         mask = find_breast(film, settings)
     except NotPreparable:
         if not whole:
             raise
         mask = np.ones(film.shape, np.bool_)
-    alone = np.where(mask, film, np.float32(0))
+    alone = np.asarray(np.where(mask, film, 0), np.float32)
     box = _box_around(mask, settings.margin)
     inside = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
     mirrored = _wall_is_right(alone[inside], mask[inside])
-    part, known = (image[inside][:, ::-1] if mirrored else image[inside] for image in (alone, mask))
+    step = -1 if mirrored else 1
+    part, known = np.asarray(alone[inside][:, ::step], np.float32), mask[inside][:, ::step]
     even = _normalise(part, known, settings.percentiles)
     inner = fit(box, settings.size)
     square = resize_into(even, inner, settings.size)

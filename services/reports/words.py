@@ -11,6 +11,9 @@ from services.tasks.task import Task
 DISCLAIMER = "Decision support for research and demonstration. Not a medical device; not for diagnosis."
 
 
+EXPERIMENTAL = "Experimental: not better than chance is possible."
+
+
 def percent(share: float) -> str:
     """A share in 0..1 with one decimal; never a false 0 or 100."""
     if share < 0.0005:

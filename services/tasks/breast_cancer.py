@@ -22,14 +22,14 @@ TASK = Task(
     uncertain_finding="The model is uncertain about this film: refer it to a radiologist.",
     caveats=(
         "One film is not an examination: the other view, the other breast and earlier films are not seen.",
-        "It learnt from 46 films with cancer, of one scanner, taken in the 1990s; on any other it may be no better than "
-        "chance.",
+        "It learnt from fewer than 46 films with cancer, of one scanner, taken in the 1990s; on any other it may be no "
+        "better than chance.",
         "A film without a finding does not rule out cancer: dense tissue hides lesions from the model as from the eye.",
     ),
     networks=("efficientnet", "smallcnn"),
     intended_use=(
-        "Research and demonstration on single digitised mammograms, read by someone trained to read them. Not a medical "
-        "device; not for screening, diagnosis, triage or treatment."
+        "Research and demonstration on single digitised mammograms, read by someone trained to read them. Not a "
+        "medical device; not for screening, diagnosis, triage or treatment."
     ),
     limits=(
         "Only 46 of the films it learnt from and was tested on show cancer, so every figure is uncertain.",

@@ -96,8 +96,8 @@ class Task:
     ``detection_threshold`` is set for a task of two classes, the second of them positive: from this probability of it
     on, that is the answer; an administrator may choose another for a version. A task without it answers with the
     likeliest class, or that it is uncertain. ``second_opinion`` is the key of another task whose model is asked about
-    the same slice, so that the two can be compared. ``by_patient`` says that all images of a group are one patient's, of
-    whom figures are wanted too. ``intended_use`` and ``limits`` go onto the cards of its models.
+    the same slice, so that the two can be compared. ``by_patient`` says that all images of a group are one patient's,
+    of whom figures are wanted too. ``intended_use`` and ``limits`` go onto the cards of its models.
     """
 
     key: str

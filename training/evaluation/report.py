@@ -28,7 +28,7 @@ def evaluate(task: Task, scores: Scores, temperature: float, threshold: float) -
         val=known.figures("val", known.named & (scores.part == "val"), areas=True),
         test=known.figures("test", known.test, areas=True),
         breakdown=tuple(_breakdown(known)),
-        presence=tuple(known.presence(name, chosen) for name, chosen in _presence(known)),
+        presence=(*(known.presence(name, chosen) for name, chosen in _presence(known)), *by_patient(known)),
         reliability=tuple(reliability_curve(*known.confidence(known.test))),
         roc=_curves(known, roc_curve, "false_positive_rate", "true_positive_rate"),
         uncertain=_uncertain(known, threshold),
@@ -111,6 +111,22 @@ def _presence(known: Known) -> Iterator[tuple[str, Bools]]:
                 chosen |= test & ~tumour & (scores.corpus != corpus)
                 name += " against healthy slices of the other corpora"
             yield name, chosen
+
+
+def by_patient(known: Known) -> tuple[PresenceFigures, ...]:
+    """A line each for the mean and for the highest probability over a patient's test images, where the task asks it."""
+    if not known.task.by_patient:
+        return ()
+    names, index = np.unique(known.scores.group[known.test], return_inverse=True)
+    found, positive = known.found[known.test], np.zeros(len(names), np.bool_)
+    np.logical_or.at(positive, index, known.tumour[known.test])
+    highest = np.zeros(len(names))
+    np.maximum.at(highest, index, found)
+    mean = np.bincount(index, found) / np.bincount(index)
+    return tuple(
+        presence_figures(f"by patient, {how} over the {known.task.image}s", positive, score, names.tolist())
+        for how, score in (("mean", mean), ("highest", highest))
+    )
 
 
 def _curves(known: Known, measure: Callable[[Bools, Floats], tuple[Floats, ...]], *names: str) -> Curves:
