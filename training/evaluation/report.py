@@ -99,12 +99,13 @@ def _presence(known: Known) -> Iterator[tuple[str, Bools]]:
     test = scores.part == "test"
     for corpus in np.unique(scores.corpus).tolist():
         inside = test & (scores.corpus == corpus)
+        pairs = set(zip(scores.source[inside].tolist(), scores.sequence[inside].tolist(), strict=True))
         if known.named[inside].all():
-            yield f"{corpus}: tumour against none", inside
-            if known.task.detects is None:
+            detects = known.task.detects
+            yield f"{corpus}: {detects.name if detects else 'tumour'} against none", inside
+            if detects is None or len(pairs) == 1:
                 continue
-        pairs = zip(scores.source[inside].tolist(), scores.sequence[inside].tolist(), strict=True)
-        for source, sequence in sorted(set(pairs)):
+        for source, sequence in sorted(pairs):
             chosen = inside & (scores.source == source) & (scores.sequence == sequence)
             name = f"{corpus}: {source} {sequence}"
             if tumour[chosen].all():
