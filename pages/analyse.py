@@ -18,12 +18,10 @@ SAVED, ASKING = "analyse_saved", "analyse_asking"
 def page() -> None:
     upload = intake.current()
     if upload is None:
-        frame.title(
-            "What does it show?", "Upload one slice of a brain MRI. The answer is a suggestion for a trained reader."
-        )
+        frame.title("What does it show?", "Upload one image. The answer is a suggestion for a trained reader.")
         task = asking.choose(tuple(TASKS.values()), key="analyse")
         if asking.is_answered(task):
-            intake.open_zone()
+            intake.open_zone(task)
         else:
             asking.say_unanswered(task)
         return
@@ -42,7 +40,7 @@ def page() -> None:
             intake.closed_zone(None)
         failures.show(error)
         choose_frame()
-        intake.open_zone()
+        intake.open_zone(task)
         return
     with row:
         intake.closed_zone(analysis.slice)

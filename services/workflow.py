@@ -21,8 +21,9 @@ from services.imaging.overlay import to_png
 from services.imaging.prepare import Prepared, prepare
 from services.imaging.slice import FloatImage, Slice
 from services.inference.engine import Engine
-from services.inference.prediction import Answer, HeatMap, Opinion, Outline, Prediction
+from services.inference.prediction import Answer, HeatMap, Outline, Prediction
 from services.inference.repository import ModelRepository
+from services.inference.second_opinion import second_opinion
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
 from services.records.studies import (
@@ -131,19 +132,9 @@ def examine(
         gate = GateDecision(False, (*gate.reasons, answer.strange))
     if not gate.accepted and not overrule_reason:
         return Analysis(upload, task, image, gate, "", None, None)
-    second = second_opinion(engine, image, task, answer.prediction)
+    second = second_opinion(engine, image.pixels, task, answer.prediction)
     answer = replace(answer, prediction=replace(answer.prediction, second=second))
     return Analysis(upload, task, image, gate, "" if gate.accepted else overrule_reason, prepared, answer)
-
-
-def second_opinion(engine: Engine, image: Slice, task: Task, prediction: Prediction) -> Opinion | None:
-    """What the model of the task's second opinion says; None where the task asks for none or no model serves it."""
-    if not task.second_opinion or task.second_opinion not in engine.repository.live():
-        return None
-    other = get_task(task.second_opinion)
-    said = engine.answer(prepare(image.pixels, other.preparation, whole=True), other).prediction
-    found = [each.class_info(label).positive for each, label in ((task, prediction.label), (other, said.label))]
-    return Opinion(said.model, said.label, said.confidence, agrees=found[0] == found[1])
 
 
 def limits_of(settings: Settings) -> Limits:
