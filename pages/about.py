@@ -8,6 +8,8 @@ from pages.view import acting, frame
 from pages.view.words import plain
 from services.errors import FalxError
 from services.settings import VERSION
+from services.tasks import TASKS
+from services.tasks.task import Task
 
 
 def page() -> None:
@@ -32,7 +34,8 @@ def page() -> None:
             "tested with. On other scanners and sequences the share may be lower. Below a threshold that was chosen "
             "beforehand the answer is “uncertain: refer”, which is an answer too."
         )
-        model_card()
+        for task in TASKS.values():
+            model_card(task)
         st.header("Terms", anchor=False)
         st.markdown(
             f"Falx {VERSION}. The code is under the MIT licence. The trained weights are for research, not for "
@@ -41,23 +44,27 @@ def page() -> None:
         )
 
 
-def model_card() -> None:
-    """The card of the version that answers, in its own words."""
+def model_card(task: Task) -> None:
+    """The card of the version that answers the task, in its own words."""
     repository = acting.workbench().engine.repository
+    if task.key not in repository.live():
+        st.header(task.title, anchor=False)
+        st.markdown("No model answers this question yet.")
+        return
     try:
-        card = repository.card(repository.live_ref(acting.TASK))
+        card = repository.card(repository.live_ref(task.key))
     except FalxError as error:
         st.warning(str(error))
         return
-    st.header(f"The model: {card.network_title}, version {card.version}", anchor=False)
+    st.header(f"{task.title}: {card.network_title}, version {card.version}", anchor=False)
     st.markdown(plain(card.intended_use))
     st.markdown("\n".join(f"- {plain(limit)}" for limit in card.limits))
     train = card.data.counts.get("train", {})
     st.markdown(
-        f"It learnt from {sum(train.values()):,} slices of {card.data.groups.get('train', 0):,} groups and was tested "
-        f"on {card.test.images:,} slices of {card.test.groups:,} others."
+        f"It learnt from {sum(train.values()):,} {task.image}s of {card.data.groups.get('train', 0):,} groups and was "
+        f"tested on {card.test.images:,} {task.image}s of {card.test.groups:,} others."
     )
-    with st.expander("Sources, weights and libraries", icon=":material/description:"):
+    with st.expander(f"{task.title}: sources, weights and libraries", icon=":material/description:"):
         st.markdown("\n".join(f"- {plain(licence)}" for licence in card.data.licences))
         st.markdown(plain(card.terms))
         st.caption(plain(", ".join(f"{name} {version}" for name, version in card.libraries.items())))

@@ -6,8 +6,10 @@ import hashlib
 
 import streamlit as st
 
-from pages.view import acting, answer, details, failures, frame, intake, kept, viewer
+from pages.view import acting, answer, details, failures, frame, intake, kept, questions, viewer
 from services.errors import FalxError
+from services.tasks import TASKS
+from services.tasks.task import Task
 from services.workflow import Analysis, Upload
 
 SAVED, ASKING = "analyse_saved", "analyse_asking"
@@ -16,21 +18,29 @@ SAVED, ASKING = "analyse_saved", "analyse_asking"
 def page() -> None:
     upload = intake.current()
     if upload is None:
-        frame.title(
-            "What does it show?", "Upload one slice of a brain MRI. The answer is a suggestion for a trained reader."
-        )
-        intake.open_zone()
+        frame.title("What does it show?", "Upload one image. The answer is a suggestion for a trained reader.")
+        task = questions.choose(tuple(TASKS.values()), key="analyse")
+        if questions.is_answered(task):
+            intake.open_zone(task)
+        else:
+            questions.say_unanswered(task)
         return
     row = frame.title("What does it show?")
+    task = questions.choose(tuple(TASKS.values()), key="analyse")
+    if not questions.is_answered(task):
+        with row:
+            intake.closed_zone(None)
+        questions.say_unanswered(task)
+        return
     digest = hashlib.sha256(upload.data).hexdigest()
     try:
-        analysis = look(upload, digest)
+        analysis = look(upload, digest, task)
     except FalxError as error:
         with row:
             intake.closed_zone(None)
         failures.show(error)
         choose_frame()
-        intake.open_zone()
+        intake.open_zone(task)
         return
     with row:
         intake.closed_zone(analysis.slice)
@@ -48,18 +58,19 @@ def page() -> None:
             )  # fmt: skip
 
 
-def look(upload: Upload, digest: str) -> Analysis:
+def look(upload: Upload, digest: str, task: Task) -> Analysis:
     """The analysis, with a word on what takes time."""
-    model = str(acting.workbench().engine.repository.live_ref(acting.TASK))
+    live = acting.workbench().engine.repository.live()
+    served = str([live.get(key) for key in (task.key, task.second_opinion)])
     # The decoder's own choice and the slider's first value are the same frame, and one analysis.
     chosen, (first, _) = st.session_state.get(f"frame_{intake.key()}"), frames()
     shown = None if chosen is None or chosen == first else int(chosen) - 1
-    reason = st.session_state.get(overruled(chosen or first), "")
+    reason = st.session_state.get(overruled(task, chosen or first), "")
     loading = acting.start_warm_up().is_alive()
     said = "Loading the model, once after each start of Falx" if loading else "Looking at the slice"
     actor = acting.person()
     with st.spinner(said, show_time=loading):
-        analysis = kept.analysed(actor.user_id, digest, upload.name, shown, reason, model, actor, upload)
+        analysis = kept.analysed(actor.user_id, digest, upload.name, shown, reason, task.key, served, actor, upload)
     if shown is None:
         st.session_state[f"frames_{intake.key()}"] = analysis.slice.frame + 1, analysis.slice.frames
     return analysis
@@ -77,33 +88,33 @@ def choose_frame() -> None:
         st.slider(f"Frame, of {many}", 1, many, first, key=f"frame_{intake.key()}")
 
 
-def overruled(frame: int | None) -> str:
-    """Where the reason is kept for which the check of this frame, counted from 1, was overruled."""
-    return f"overruled_{intake.key()}_{frame}"
+def overruled(task: Task, frame: int | None) -> str:
+    """Where the reason is kept for which the task's check of this frame, counted from 1, was overruled."""
+    return f"overruled_{task.key}_{intake.key()}_{frame}"
 
 
-def overrule(frame: int) -> None:
+def overrule(task: Task, frame: int) -> None:
     """A doctor may ask the model all the same; the reason is stored with the study."""
     with (
         st.expander("Ask the model all the same", icon=":material/gavel:"),
-        st.form(f"overrule_{intake.key()}_{frame}", border=False),
+        st.form(f"overrule_{task.key}_{intake.key()}_{frame}", border=False),
     ):
         reason = st.text_input("Reason", max_chars=300, placeholder="Why this is a slice that the model can judge")
         if st.form_submit_button("Overrule the check"):
             if reason.strip():
-                st.session_state[overruled(frame)] = reason.strip()
+                st.session_state[overruled(task, frame)] = reason.strip()
                 st.rerun()
             st.warning("Give a reason; it is stored with the study.")
 
 
 def act(analysis: Analysis) -> None:
     """The buttons beside the answer, and the dialog that one of them has opened."""
-    key = f"{intake.key()}_{analysis.slice.frame}_{bool(analysis.overrule_reason)}"
+    key = f"{analysis.task.key}_{intake.key()}_{analysis.slice.frame}_{bool(analysis.overrule_reason)}"
     with st.container(key="actions", horizontal=True):
         st.button("Save study", type="primary", icon=":material/save:", key="save", on_click=ask, args=("save",))
         st.button("Report", icon=":material/picture_as_pdf:", key="report", on_click=ask, args=("report",))
     if analysis.prediction is None:
-        overrule(analysis.slice.frame + 1)
+        overrule(analysis.task, analysis.slice.frame + 1)
     if st.session_state.get(ASKING) == "save":
         save(analysis, key)
     elif st.session_state.get(ASKING) == "report":

@@ -14,7 +14,7 @@ from pages.view.words import interval, plain
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.records.rights import Action, require
-from services.tasks import get_task
+from services.tasks import TASKS, get_task
 
 ESTIMATES = ("macro_f1", "accuracy", "precision", "recall", "calibration_error", "brier")
 
@@ -92,6 +92,9 @@ def page() -> None:
     if chosen is None:
         rows.none_yet("monitoring", "No model serves yet. Register one with “python -m training register”.")
         return
+    unanswered = [task.title for task in TASKS.values() if task.key not in acting.workbench().engine.repository.live()]
+    if unanswered:
+        st.caption(f"No model serves yet: {', '.join(unanswered)}.")
     models = list(chosen.models)
     with st.container(key="figures"):
         table(models)

@@ -36,6 +36,22 @@ def roll_back_model(store: Store, actor: Actor, repository: ModelRepository, tas
     return _noted(store, actor, Action.MODEL_ROLLBACK, f"task {task}", lambda: live.rollback(repository, task))
 
 
+def set_detection_threshold(
+    store: Store, actor: Actor, repository: ModelRepository, ref: ModelRef, threshold: float
+) -> float:
+    """Choose from which probability on ``ref`` calls its positive class; see live.set_threshold.
+
+    The trail names the version and the new threshold. Raises NotAllowed, InferenceError.
+    """
+    return _noted(
+        store,
+        actor,
+        Action.MODEL_THRESHOLD,
+        f"model {ref} threshold {threshold:g}",
+        lambda: live.set_threshold(repository, ref, threshold),
+    )
+
+
 def _noted(store: Store, actor: Actor, action: Action, what: str, work: Callable[[], T]) -> T:
     """Do ``work`` for someone who may, and write down that it was done or refused. It takes seconds: no transaction."""
     require(actor, action)

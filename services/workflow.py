@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from services.errors import DamagedFile, FalxError, InvalidRecord
+from services.errors import DamagedFile, FalxError, InvalidRecord, NotPreparable
 from services.imaging.decode import decode, without_identity
 from services.imaging.gate import GateDecision, check
 from services.imaging.limits import DEFAULT_LIMITS, Limits
@@ -24,6 +24,7 @@ from services.imaging.slice import FloatImage, Slice
 from services.inference.engine import Engine
 from services.inference.prediction import Answer, HeatMap, Outline, Prediction
 from services.inference.repository import ModelRepository
+from services.inference.second_opinion import second_opinion
 from services.records import audit
 from services.records.patients import ChosenPatient, choose_patient, contradictions
 from services.records.rights import Action, Actor, require
@@ -112,13 +113,21 @@ def examine(
     gate = check(image, task)
     if not gate.accepted and not overrule_reason:
         return Analysis(upload, task, image, gate, "", None, None)
+    try:
+        prepared = prepare(image.pixels, task.preparation)
+    except NotPreparable as error:
+        gate = GateDecision(False, (*gate.reasons, str(error)))
+        if not overrule_reason:
+            return Analysis(upload, task, image, gate, "", None, None)
+        prepared = prepare(image.pixels, task.preparation, whole=True)
     # Whether the model knows such pictures comes with its answer, which nobody sees where it does not.
-    prepared = prepare(image.pixels, task.preparation)
     answer = engine.answer(prepared, task, network)
     if answer.strange:
         gate = GateDecision(False, (*gate.reasons, answer.strange))
     if not gate.accepted and not overrule_reason:
         return Analysis(upload, task, image, gate, "", None, None)
+    second = second_opinion(engine, image.pixels, task, answer.prediction)
+    answer = replace(answer, prediction=replace(answer.prediction, second=second))
     return Analysis(upload, task, image, gate, "" if gate.accepted else overrule_reason, prepared, answer)
 
 

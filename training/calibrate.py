@@ -22,11 +22,25 @@ class Calibration:
     reason: str
 
 
-def calibrate(logits: NDArray[np.float32], allowed: NDArray[np.float32]) -> Calibration:
-    """Fit both on the val part: ``logits`` (n, classes) and ``allowed`` (n, classes) of 0 and 1."""
+def calibrate(
+    logits: NDArray[np.float32], allowed: NDArray[np.float32], detection_threshold: float | None = None
+) -> Calibration:
+    """Fit both on the val part: ``logits`` (n, classes) and ``allowed`` (n, classes) of 0 and 1.
+
+    Where the task has a ``detection_threshold``, that is the threshold, and val says what it finds and spares.
+    """
     temperature, _ = fit_temperature(logits, allowed)
-    threshold, reason = choose_threshold(probabilities(logits, temperature), allowed)
-    return Calibration(round(temperature, 4), threshold, reason)
+    shares = probabilities(logits, temperature)
+    if detection_threshold is None:
+        return Calibration(round(temperature, 4), *choose_threshold(shares, allowed))
+    return Calibration(round(temperature, 4), detection_threshold, _of_detection(shares, allowed, detection_threshold))
+
+
+def _of_detection(shares: NDArray[np.float64], allowed: NDArray[np.float32], threshold: float) -> str:
+    called, truth = shares[:, 1] >= threshold, allowed[:, 1] > 0
+    found = f"{called[truth].mean():.1%}" if truth.any() else "none"
+    spared = f"{1 - called[~truth].mean():.1%}" if not truth.all() else "none"
+    return f"the task's own: on val its sensitivity is {found} and its specificity {spared}"
 
 
 def fit_temperature(logits: NDArray[np.float32], allowed: NDArray[np.float32]) -> tuple[float, float]:

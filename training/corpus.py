@@ -9,20 +9,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from services.errors import FalxError
 from services.imaging.decode import decode
-from services.imaging.prepare import prepare, to_square
+from services.imaging.placement import to_square
+from services.imaging.prepare import prepare
 from services.imaging.slice import FloatImage
 from services.tasks.task import Task
 
 FOLDS = ("1", "2", "3", "4", "5")
 TEST_FOLD = "5"
-NEEDED = {"file", "label", "source", "group"}
+NEEDED = {"file", "label"}
 # How a published split's picture comes from the image that stands for it and its look-alikes.
+EITHER = (("group", "patient"), ("split", "fold"))
 TURNS: dict[str, Callable[[FloatImage], FloatImage]] = {
     "0": lambda pixels: pixels,
     "2": lambda pixels: pixels[::-1, ::-1],
@@ -40,8 +43,8 @@ class Sample:
     """One image of a corpus.
 
     ``group`` names the images that may show the same head, ``part`` is train, val or test, ``mask`` the outline's file
-    or None, ``turn`` how the picture is turned before anything else (a key of TURNS), ``cell`` what sampling is
-    balanced over.
+    or None, ``turn`` how the picture is turned before anything else (a key of TURNS), ``lesions`` circles (x, y, radius
+    in pixels of the image) around lesions where no outline was drawn, ``cell`` what sampling is balanced over.
     """
 
     path: Path
@@ -54,6 +57,7 @@ class Sample:
     part: str
     mask: Path | None
     turn: str = "0"
+    lesions: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def cell(self) -> str:
@@ -83,7 +87,9 @@ def read_corpora(
         with manifest.open(newline="", encoding="utf-8") as lines:
             reader = csv.DictReader(lines)
             columns = set(reader.fieldnames or ())
-            if lacking := sorted(NEEDED - columns) or ([] if columns & {"split", "fold"} else ["split or fold"]):
+            lacking = sorted(NEEDED - columns)
+            lacking += [" or ".join(either) for either in EITHER if not columns & set(either)]
+            if lacking:
                 raise CorpusError(f"{manifest} lacks the column {', '.join(lacking)}; add what its images need.")
             for row in reader:
                 if row["label"] not in task.labels:
@@ -101,19 +107,27 @@ def _sample(folder: Path, row: dict[str, str], val_share: float, test_fold: str)
     else:
         val_fold = FOLDS[FOLDS.index(test_fold) - 1]
         part = {test_fold: "test", val_fold: "val"}.get(row["fold"], "train")
-    if part == "val" and _uniform(row["group"]) >= val_share:
+    group = row["group"] if "group" in row else row["patient"]
+    if part == "val" and _uniform(group) >= val_share:
         part = "train"
     return Sample(
         path=folder / row["file"],
         corpus=folder.name,
         label=row["label"],
-        source=row["source"],
+        source=row.get("source", folder.name),
         sequence=row.get("sequence", ""),
         plane=row.get("plane", ""),
-        group=f"{folder.name}/{row['group']}",
+        group=f"{folder.name}/{group}",
         part=part,
         mask=folder / row["mask"] if row.get("mask") else None,
+        lesions=_lesions(row.get("roi", "")),
     )
+
+
+def _lesions(roi: str) -> tuple[tuple[int, int, int], ...]:
+    """Circles as manifests without outlines have them: x,y,radius;x,y,radius in pixels of the image."""
+    found = [tuple(int(number) for number in lesion.split(",")) for lesion in roi.split(";") if lesion]
+    return tuple((x, y, radius) for x, y, radius in found)
 
 
 def _published(split: Path, task: Task, val_share: float) -> list[Sample]:
@@ -172,7 +186,7 @@ def load_images(samples: Sequence[Sample], task: Task, cache: Path | None = None
 
     def image(sample: Sample) -> FloatImage:
         pixels = TURNS[sample.turn](decode(sample.path.read_bytes()).pixels)
-        return prepare(np.ascontiguousarray(pixels), task.preparation).pixels
+        return prepare(np.ascontiguousarray(pixels), task.preparation, whole=True).pixels
 
     return _load(samples, task, cache, "images", image)
 
@@ -181,18 +195,34 @@ def load_outlines(samples: Sequence[Sample], task: Task, cache: Path | None = No
     """The tumours' outlines where the prepared images show them: uint8 (samples, size, size), 255 inside; 0 without."""
 
     def outline(sample: Sample) -> FloatImage:
-        if sample.mask is None:
+        if sample.mask is None and not _circled(sample, task):
             return np.zeros((task.preparation.size,) * 2, np.float32)
-        placement = prepare(decode(sample.path.read_bytes()).pixels, task.preparation).placement
-        return to_square(decode(sample.mask.read_bytes()).pixels, placement)
+        pixels = decode(sample.path.read_bytes()).pixels
+        drawn = decode(sample.mask.read_bytes()).pixels if sample.mask else _circles(pixels, sample.lesions)
+        return to_square(drawn, prepare(pixels, task.preparation, whole=True).placement)
 
     return _load(samples, task, cache, "outlines", outline)
 
 
 def outline_known(samples: Sequence[Sample], task: Task) -> NDArray[np.bool_]:
     """(samples,) True where an outline was drawn, or where there is no tumour to draw."""
-    positive = {key for key, classes in task.labels.items() if task.class_info(classes[0]).positive}
-    return np.array([s.mask is not None or s.label not in positive for s in samples])
+    return np.array([s.mask is not None or _circled(s, task) or not _is_positive(s, task) for s in samples])
+
+
+def _is_positive(sample: Sample, task: Task) -> bool:
+    return task.class_info(task.labels[sample.label][0]).positive
+
+
+def _circled(sample: Sample, task: Task) -> bool:
+    """A circle around a lesion that is no finding, such as a benign one, outlines nothing."""
+    return bool(sample.lesions) and _is_positive(sample, task)
+
+
+def _circles(pixels: FloatImage, lesions: Sequence[tuple[int, int, int]]) -> FloatImage:
+    drawn = np.zeros(pixels.shape, np.float32)
+    for x, y, radius in lesions:
+        cv2.circle(drawn, (x, y), radius, 1.0, -1)
+    return drawn
 
 
 def _load(

@@ -14,7 +14,7 @@ from services.inference.networks import get_network
 from services.inference.scores import joined
 from services.tasks import get_task
 from training.corpus import FOLDS
-from training.evaluation.report import Known
+from training.evaluation.report import Known, by_patient
 from training.finished import FinishedRun, score
 from training.fit import fit
 from training.run import CALIBRATION, HEAD, RunSettings, read_settings
@@ -50,5 +50,6 @@ def crossval(recipe: RunSettings, home: Path, cache: Path | None, folds: Sequenc
         passes=recipe.passes,
         folds=tuple(by_fold),
         pooled=pooled.figures("every fold", pooled.test, areas=True),
+        patients=by_patient(pooled),
         sources=tuple(pooled.figures(f"source: {s}", sources == s) for s in several),
     )

@@ -76,7 +76,7 @@ class FinishedRun:
         val = [s for s in self.samples if s.part == "val"]
         logits = logits_of(self.model, load_images(val, self.task, self.cache), flips=self.flips)
         allowed = allowed_classes(val, self.task)
-        found = calibrate(logits, allowed)
+        found = calibrate(logits, allowed, self.task.detection_threshold)
         vague = {sample.corpus for sample, row in zip(val, allowed, strict=True) if row.sum() > 1}
         named = [i for i, sample in enumerate(val) if sample.corpus not in vague]
         groups, truth = [val[i].group for i in named], allowed[named].argmax(axis=1)

@@ -14,8 +14,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from services.inference.networks import build, fresh_layers, get_network, load_file, load_starting_weights, set_arrays
+from services.inference.networks import LOGITS, build, get_network, set_arrays
 from services.inference.outline import PREFIX, with_outline
+from services.inference.starting import copy_backbone, fresh_layers, load_file, load_starting_weights
 from services.tasks import get_task
 from services.tasks.task import Task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
@@ -76,7 +77,7 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
         if goes_on:
             load_file(learner, settings.network, run / HEAD)
         elif earlier.is_dir():
-            heads_fit = _take_over(learner, (trained, model), settings.network, earlier)
+            heads_fit = _take_over(learner, (trained, model), settings.network, earlier, settings.task)
         run.mkdir(parents=True, exist_ok=True)
         (run / SETTINGS).write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
         # Learnt on weights that are about to be others.
@@ -112,13 +113,24 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
 def _start(model: keras.Model, settings: RunSettings) -> None:
     earlier = Path(settings.weights)
     if earlier.is_dir():
-        load_file(model, settings.network, earlier / BEST)
+        before = read_settings(earlier)
+        if before.task == settings.task:
+            load_file(model, settings.network, earlier / BEST)
+            return
+        other = build(settings.network, len(get_task(before.task).classes), size=model.input_shape[1])
+        load_file(other, settings.network, earlier / BEST)
+        copy_backbone(other, model)
     else:
         load_starting_weights(model, settings.network, settings.weights)
 
 
-def _take_over(learner: keras.Model, kept: tuple[keras.Model, keras.Model], network: str, earlier: Path) -> bool:
-    """Fill ``learner`` with what the folder holds beyond the shipped weights; False where no outline is among it."""
+def _take_over(
+    learner: keras.Model, kept: tuple[keras.Model, keras.Model], network: str, earlier: Path, task: str
+) -> bool:
+    """Fill ``learner`` with what the folder holds beyond the shipped weights; False where its heads are to be fitted.
+
+    That is where no outline is among it, and where it answered another task.
+    """
     trained, model = kept
     if trained is not model and (earlier / TRAINED).exists():
         load_file(trained, network, earlier / TRAINED)
@@ -126,7 +138,7 @@ def _take_over(learner: keras.Model, kept: tuple[keras.Model, keras.Model], netw
         return False
     with np.load(earlier / OUTLINE, allow_pickle=False) as arrays:
         set_arrays(learner, arrays, PREFIX)
-    return True
+    return read_settings(earlier).task == task
 
 
 def _resized(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -154,7 +166,7 @@ def _compile(learner: keras.Model, optimizer: keras.optimizers.Optimizer, settin
 def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> None:
     """The two last parts alone, on features of the starting weights."""
     for layer in learner.layers:
-        layer.trainable = layer.name == "logits" or layer.name.startswith(PREFIX)
+        layer.trainable = layer.name == LOGITS or layer.name.startswith(PREFIX)
     _compile(learner, keras.optimizers.AdamW(settings.head_rate), settings)
     if settings.head_passes == 0:
         return

@@ -70,7 +70,7 @@ def read_others(folders: Sequence[Path], task: Task) -> list[Other]:
 
 def prepared(pixels: NDArray[np.float32], task: Task) -> NDArray[np.uint8]:
     """A decoded picture as the network gets it: uint8 (side, side)."""
-    return np.round(prepare(pixels, task.preparation).pixels * 255).astype(np.uint8)
+    return np.round(prepare(pixels, task.preparation, whole=True).pixels * 255).astype(np.uint8)
 
 
 class Features:

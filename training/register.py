@@ -33,7 +33,7 @@ from training.calibrate import Calibration
 from training.corpus import Sample, data_hash
 from training.evaluation.logits import logits_of
 from training.run import RunSettings, read_settings, starting_weights
-from training.sources import INTENDED_USE, LICENCES, LIMITS, RESEARCH_ONLY, UNKNOWN_TERMS, WEIGHT_TERMS
+from training.sources import LICENCES, RESEARCH_ONLY, UNKNOWN_TERMS, WEIGHT_TERMS
 
 LIBRARIES = ("tensorflow-cpu", "keras", "keras-cv", "numpy", "opencv-python-headless", "scikit-learn")
 README_PAGE = "README.md"
@@ -89,8 +89,8 @@ def register(
         data=_data_facts(samples),
         val=evaluation.val,
         test=evaluation.test,
-        intended_use=INTENDED_USE,
-        limits=LIMITS,
+        intended_use=task.intended_use,
+        limits=task.limits,
         self_test_probabilities=tuple(tuple(round(float(p), 5) for p in row) for row in expected),
         libraries={name: library_version(name) for name in LIBRARIES},
         files={},
@@ -135,7 +135,8 @@ def publish(
 
 def self_test_arrays(task: Task) -> dict[str, NDArray[np.uint8]]:
     """Every phantom prepared: "squares" uint8 (phantoms, size, size). Drawn ones: no patient ships with a model."""
-    squares = [prepare(draw(info.key).astype(np.float32) / np.float32(255), task.preparation) for info in PHANTOMS]
+    drawn = [draw(info.key).astype(np.float32) / np.float32(255) for info in PHANTOMS]
+    squares = [prepare(pixels, task.preparation, whole=True) for pixels in drawn]
     return {"squares": np.stack([np.round(square.pixels * 255).astype(np.uint8) for square in squares])}
 
 

@@ -123,10 +123,10 @@ def check_start(settings: RunSettings) -> None:
                 f"{weights} holds no {BEST}; name the folder of a run whose training is over with --weights."
             )
         earlier = read_settings(weights)
-        if (earlier.task, earlier.network) != (settings.task, settings.network):
+        if earlier.network != settings.network:
             raise RunError(
-                f"The run in {weights} trained {earlier.network} for {earlier.task}, which {settings.network} for "
-                f"{settings.task} cannot go on from; name another with --weights."
+                f"The run in {weights} trained {earlier.network}, which {settings.network} cannot go on from; name "
+                "another with --weights."
             )
     if settings.pixels % STRIDE:
         raise RunError(f"{settings.pixels} pixels do not halve five times; give --pixels a multiple of {STRIDE}.")

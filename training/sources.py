@@ -7,6 +7,7 @@ LICENCES: dict[str, str] = {
     "br35h": "Br35H (Kaggle, Hamada): for research, no licence stated by its origin",
     "nickparvar": "Brain Tumor MRI Dataset (Kaggle, Nickparvar): for research, CC0 stated by its collector",
     "lgg": "TCGA lower-grade glioma (Buda et al., The Cancer Imaging Archive): CC BY-NC-SA 4.0",
+    "mammograms": "MIAS mini-database of mammograms (Suckling et al., 1994): for research only, to be cited",
     "oasis": "OASIS (Open Access Series of Imaging Studies): for research, to be cited",
 }
 
@@ -26,16 +27,3 @@ WEIGHT_TERMS: dict[str, str] = {
 }
 UNKNOWN_TERMS = "The terms of the starting weights are not known to Falx; ask before any use beyond research."
 RESEARCH_ONLY = "Started from random weights. Research use only: several of the images allow nothing else."
-
-INTENDED_USE = (
-    "Decision support for research and demonstration on single brain MRI slices, read by someone trained to read them. "
-    "Not a medical device; not for diagnosis, triage or treatment."
-)
-LIMITS: tuple[str, ...] = (
-    "One slice is judged, not a study.",
-    "Every tumour with a known type is contrast-enhanced T1, most from two hospitals; other sequences and scanners "
-    "were seen only as tumour or none.",
-    "Healthy slices are few and alike: 617 pictures of far fewer heads.",
-    "Groups are runs of slices, slightly finer than patients, so intervals may be slightly too narrow.",
-    "Metastases, abscesses, bleeding, malformations and the state after surgery are unknown to the model.",
-)

@@ -100,6 +100,10 @@ def show_crossval(figures: CrossvalFigures) -> None:
         shares = (part.accuracy, part.macro_f1, part.calibration_error)
         table.add_row(part.name, str(part.images), str(part.groups), *map(_words, shares))
     Console(width=170).print(table)
+    for score in figures.patients:
+        named = {"AUC": score.auc, "sensitivity": score.sensitivity, "specificity": score.specificity}
+        said = ", ".join(f"{name} {_words(value)}" for name, value in named.items())
+        Console(width=170).print(f"{score.name}: {score.images} patients, {score.tumours} positive; {said}")
 
 
 def _words(estimate: Estimate | None) -> str:

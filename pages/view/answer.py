@@ -27,6 +27,8 @@ def draw(
 ) -> None:
     """``prediction`` is None where the check refused, ``reasons`` then say why; ``actions`` draws the buttons."""
     with st.container(key="answer", gap="small"):
+        if prediction is not None:
+            warn(prediction)
         st.header(said.finding(task, prediction), anchor=False)
         if prediction is None:
             for reason in reasons:
@@ -41,6 +43,9 @@ def draw(
                     st.badge("Check overruled", icon=":material/gavel:", color="gray")
         st.markdown(words.plain(said.confidence(task, prediction, overruled=bool(overrule_reason))))
         charts.confidence_bars(task, prediction, key=f"bars_{key}")
+        if prediction.second is not None:
+            icon = "check" if prediction.second.agrees else "call_split"
+            st.markdown(f":material/{icon}: {words.plain(said.second_opinion(prediction))}")
         actions()
         with st.container(key="small", gap="xsmall"):
             if overrule_reason:
@@ -51,6 +56,17 @@ def draw(
             st.subheader("What this does not mean", anchor=False)
             st.markdown("\n".join(f"- {words.plain(caveat)}" for caveat in task.caveats))
             _model(prediction)
+
+
+def warn(prediction: Prediction) -> None:
+    """Above the answer of a model that may be no better than chance: that it may."""
+    repository = acting.workbench().engine.repository
+    try:
+        experimental = repository.card(prediction.model).may_be_chance
+    except ModelNotFound:
+        return
+    if experimental:
+        st.warning(said.EXPERIMENTAL, icon=":material/science:")
 
 
 def _model(prediction: Prediction) -> None:

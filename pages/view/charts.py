@@ -246,6 +246,22 @@ def counts_by(periods: Sequence[str], series: Sequence[Series], *, what: str, ke
     show(figure, f"{what} by period: {said}.", height=330, key=key, top=56)
 
 
+def share_by(periods: Sequence[str], shares: Sequence[float | None], *, what: str, key: str) -> None:
+    """A share in 0..1 over time, with a gap where there is none."""
+    colour = theme.palette().accent
+    figure = go.Figure(
+        go.Scatter(
+            x=list(periods), y=list(shares), mode="lines+markers", line={"color": colour, "width": 2},
+            marker={"size": 9, "color": colour}, hovertemplate="%{x}: %{y:.1%}<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_xaxes(type="category", showgrid=False, tickangle=0)
+    figure.update_yaxes(title=what, range=[-0.03, 1.05], tickformat=".0%")
+    named = zip(periods, shares, strict=True)
+    said = "; ".join(f"{p.replace('<br>', ' ')} {'none' if s is None else f'{100 * s:.0f}%'}" for p, s in named)
+    show(figure, f"{what} by period: {said}.", height=240, key=key)
+
+
 def _step(series: Sequence[Series]) -> int:
     columns: Any = zip(*(numbers for _, _, numbers in series), strict=True)
     highest = max((sum(column) for column in columns), default=0)

@@ -12,6 +12,7 @@ from services.imaging.overlay import to_png
 from services.imaging.phantom import PhantomInfo, as_dicom, draw, phantom
 from services.imaging.slice import Slice
 from services.settings import get_settings
+from services.tasks.task import Task
 from services.workflow import Upload
 
 SAMPLES = (
@@ -22,6 +23,8 @@ SAMPLES = (
     "axial_t2_healthy",
     "axial_flair_glioma",
 )
+# The modality of the samples.
+SAMPLED = "MR"
 _UPLOAD, _COUNT = "analyse_upload", "analyse_count"
 
 
@@ -48,8 +51,12 @@ def forget() -> None:
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
 
 
-def open_zone() -> None:
-    """The upload zone, with the samples beside it."""
+def open_zone(task: Task) -> None:
+    """The upload zone, with the samples beside it where the task is about such images."""
+    if SAMPLED not in task.gate.modalities:
+        with st.container(key="zone"):
+            _uploader("zone")
+        return
     with st.container(key="intake"):
         left, right = st.columns([2, 1], gap="medium")
         with left, st.container(key="zone"):

@@ -20,10 +20,18 @@ if TYPE_CHECKING:
 
 @st.cache_data(scope="session", max_entries=3, ttl="1h", show_spinner=False)
 def analysed(
-    user_id: int, digest: str, name: str, shown: int | None, reason: str, model: str, _actor: Actor, _upload: Upload
+    user_id: int,
+    digest: str,
+    name: str,
+    shown: int | None,
+    reason: str,
+    task_key: str,
+    served: str,
+    _actor: Actor,
+    _upload: Upload,
 ) -> Analysis:
-    """The analysis of this session's upload; another live model looks anew."""
-    return acting.workbench().analyse(_actor, _upload, task_key=acting.TASK, frame=shown, overrule_reason=reason)
+    """The analysis of this session's upload; where other models or thresholds ``served``, it is made anew."""
+    return acting.workbench().analyse(_actor, _upload, task_key=task_key, frame=shown, overrule_reason=reason)
 
 
 @st.cache_data(scope="session", max_entries=3, ttl="10m", show_spinner=False)

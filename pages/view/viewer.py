@@ -7,7 +7,7 @@ import streamlit as st
 from pages.view import acting, failures
 from pages.view.words import plain
 from services.imaging.overlay import COLOUR_MAPS, at_most, legend, outlined, overlay
-from services.imaging.prepare import prepare
+from services.imaging.prepare import prepare, stage_names
 from services.imaging.slice import Slice
 from services.inference.prediction import HeatMap, Outline
 from services.tasks.task import Task
@@ -16,13 +16,6 @@ UPLOADED = "slice"
 # Sharp on a large screen; a picture of tens of megapixels would take seconds to write and to send.
 LONGEST = 1600
 OUTLINE_SAID = "White line: where the model estimates the tumour. No segmentation, and nothing to plan treatment by."
-STAGES = {
-    UPLOADED: "As uploaded",
-    "head": "Head",
-    "denoised": "Denoised",
-    "normalised": "Normalised",
-    "model input": "Model input",
-}
 
 
 @st.fragment
@@ -43,7 +36,7 @@ def draw(task: Task, image: Slice, heat: HeatMap | None, outline: Outline | None
             if outline is not None and around:
                 pixels = outlined(pixels, at_most(outline.values, LONGEST) >= outline.threshold)
         else:
-            seen = dict(prepare(image.pixels, task.preparation, keep_stages=True).stages)[stage]
+            seen = dict(prepare(image.pixels, task.preparation, keep_stages=True, whole=True).stages)[stage]
             pixels = overlay(at_most(seen, LONGEST), None)
         with box:
             said = _said(task, image, heat if values is not None else None, stage, around=around)
@@ -58,13 +51,17 @@ def draw(task: Task, image: Slice, heat: HeatMap | None, outline: Outline | None
 
 
 def _stage(task: Task, key: str) -> str:
-    stages = [name for name in STAGES if name != "denoised" or task.preparation.denoise != "none"]
     return str(
         st.segmented_control(
-            "Stage of preparation", stages, default=UPLOADED, required=True, format_func=STAGES.__getitem__,
-            key=f"stage_{key}", wrap=True,
+            "Stage of preparation", [UPLOADED, *stage_names(task.preparation)], default=UPLOADED, required=True,
+            format_func=_stage_name,
+            key=f"stage_{task.key}_{key}", wrap=True,
         )
     )  # fmt: skip
+
+
+def _stage_name(stage: str) -> str:
+    return "As uploaded" if stage == UPLOADED else stage.capitalize()
 
 
 def _heat(stage: str, key: str) -> bool:
@@ -90,7 +87,7 @@ def _outline(stage: str, outline: Outline, key: str) -> bool:
 def _said(task: Task, image: Slice, heat: HeatMap | None, stage: str, *, around: bool) -> str:
     rows, columns = image.shape
     if stage != UPLOADED:
-        return f"The slice at the stage “{STAGES[stage].lower()}” of its preparation."
+        return f"The slice at the stage “{stage}” of its preparation."
     said = f"The uploaded slice, {columns} by {rows} pixels"
     if around:
         said += ", with a line around the estimated tumour"

@@ -88,6 +88,7 @@ def read_facts(dataset: Dataset, layout: Layout, index: int) -> tuple[tuple[str,
     pairs = (
         ("Modality", text_of(dataset, "Modality")),
         ("Body part", text_of(dataset, "BodyPartExamined") or text_of(anatomy, "CodeMeaning")),
+        ("View", text_of(dataset, "ViewPosition")),
         ("Study", text_of(dataset, "StudyDescription")),
         ("Series", text_of(dataset, "SeriesDescription")),
         ("Protocol", text_of(dataset, "ProtocolName")),

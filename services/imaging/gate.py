@@ -51,7 +51,7 @@ def check(image: Slice, task: Task) -> GateDecision:
         reasons.append("The image is nearly blank: there is too little contrast to judge anything.")
     elif _bright_rim(image.pixels) > gate.maximum_rim:
         reasons.append(
-            f"The rim of the image is bright; a {task.subject} has dark air around the head. "
+            f"The rim of the image is bright; a {task.subject} has {gate.surround}. "
             "Upload the original image, not a photograph or a page with it."
         )
     return GateDecision(not reasons, tuple(reasons))

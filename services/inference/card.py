@@ -11,6 +11,8 @@ from services.inference.figures import Frozen, PartFigures, PresenceFigures
 from services.inference.prediction import ModelRef
 
 CARD, WEIGHTS, EVALUATION, SELF_TEST = "card.json", "weights.npz", "evaluation.json", "self_test.npz"
+# A model whose area under the ROC curve may be lower is called experimental wherever it answers; 0.5 tells nothing.
+CHANCE = 0.6
 SCORES, OUTLINE, GATE = "scores.npz", "outline.npz", "gate.npz"
 
 
@@ -63,6 +65,12 @@ class Card(Frozen):
     self_test_probabilities: tuple[tuple[float, ...], ...]
     libraries: dict[str, str]
     files: dict[str, str] = Field(description="SHA-256 of every other file of the folder, by name.")
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether an area under a class's ROC curve on test may lie below CHANCE, by the lower end of its interval."""
+        areas = [figures.roc_auc for figures in self.test.classes.values() if figures.roc_auc]
+        return any(area.low < CHANCE for area in areas)
 
     @property
     def ref(self) -> ModelRef:

@@ -5,6 +5,7 @@ TensorFlow is imported when the first model is loaded, never before.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.errors import FalxError, InferenceError, ModelMismatch
-from services.imaging.prepare import Prepared, to_slice
+from services.imaging.placement import to_slice
+from services.imaging.prepare import Prepared
 from services.imaging.slice import FloatImage
 from services.inference.backend import load_backend
 from services.inference.calibration import probabilities
@@ -92,7 +94,7 @@ class Engine:
             started = time.perf_counter()
             said = model.explanation(prepared.pixels, -1)
             took = time.perf_counter() - started
-        prediction = _prediction(model.card, said.logits, took)
+        prediction = _prediction(model.card, task, said.logits, took, self.repository.threshold(model.card.ref))
         return Answer(
             prediction=prediction,
             heat=_heat_map(said.heat, prepared, model.card, prediction.label),
@@ -185,7 +187,7 @@ def load(repository: ModelRepository, ref: ModelRef, task: Task) -> LoadedModel:
         Its files have their hashes and still make no network.
     """
     card = repository.verify(ref)
-    if card.preparation != asdict(task.preparation) | {"percentiles": list(task.preparation.percentiles)}:
+    if card.preparation != json.loads(json.dumps(asdict(task.preparation))):
         raise ModelMismatch(
             f"The model {ref} was trained with the preparation “{card.preparation.get('version')}”, but Falx prepares "
             f"slices as “{task.preparation.version}”. Train and register it again."
@@ -255,9 +257,13 @@ def _self_test(model: LoadedModel, repository: ModelRepository) -> None:
             )
 
 
-def _prediction(card: Card, logits: NDArray[np.float32], seconds: float) -> Prediction:
+def _prediction(card: Card, task: Task, logits: NDArray[np.float32], seconds: float, threshold: float) -> Prediction:
     shares = probabilities(logits, card.temperature)
     best = int(np.argmax(shares))
+    if task.detects:
+        # What one answer needs to be given, the other lacks: there is no answer between the two.
+        best = int(shares[1] >= threshold)
+        threshold = threshold if best else 1 - threshold
     confidence = float(shares[best])
     return Prediction(
         model=card.ref,
@@ -265,8 +271,8 @@ def _prediction(card: Card, logits: NDArray[np.float32], seconds: float) -> Pred
         probabilities=tuple(float(share) for share in shares),
         label=card.classes[best],
         confidence=confidence,
-        threshold=card.threshold,
-        verdict=Verdict.ANSWERED if confidence >= card.threshold else Verdict.UNCERTAIN,
+        threshold=threshold,
+        verdict=Verdict.ANSWERED if confidence >= threshold else Verdict.UNCERTAIN,
         milliseconds=seconds * 1000,
     )
 

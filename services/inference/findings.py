@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from services.inference.figures import Estimate, Frozen, PartFigures
+from services.inference.figures import Estimate, Frozen, PartFigures, PresenceFigures
 
 Named = TypeVar("Named", "CrossvalFigures", "PublishedFigures", "HeatReport")
 
@@ -12,7 +12,8 @@ Named = TypeVar("Named", "CrossvalFigures", "PublishedFigures", "HeatReport")
 class CrossvalFigures(Frozen):
     """A recipe over the patient folds: each fold tested by a run that never saw it, ``pooled`` over all of them.
 
-    ``sources`` are the pooled images of each source that holds more than one class.
+    ``sources`` are the pooled images of each source that holds more than one class, ``patients`` the pooled patients,
+    where the task asks for figures of these.
     """
 
     network: str
@@ -21,6 +22,7 @@ class CrossvalFigures(Frozen):
     folds: tuple[PartFigures, ...]
     pooled: PartFigures
     sources: tuple[PartFigures, ...]
+    patients: tuple[PresenceFigures, ...] = ()
 
 
 class PublishedFigures(Frozen):

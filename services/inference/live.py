@@ -45,6 +45,7 @@ def promote(repository: ModelRepository, ref: ModelRef, *, default: bool = False
             default=new_default,
             versions={**versions, ref.network: ref.version},
             history=(*(serving.history if serving else ()), change),
+            thresholds=serving.thresholds if serving else {},
         )
         return live[ref.task]
 
@@ -77,8 +78,28 @@ def rollback(repository: ModelRepository, task_key: str, network: str | None = N
         load(repository, ModelRef(task_key, checked, versions[checked]), task)
         undone = change.model_copy(update={"undone": _now()})
         history = (*serving.history[:index], undone, *serving.history[index + 1 :])
-        live[task_key] = Serving(default=default, versions=versions, history=history)
+        live[task_key] = serving.model_copy(update={"default": default, "versions": versions, "history": history})
         return undone
+
+
+def set_threshold(repository: ModelRepository, ref: ModelRef, threshold: float) -> float:
+    """Let ``ref`` call its task's positive class from this probability on; gives the threshold before.
+
+    The version's files stay as they are. Raises InferenceError where the task has no such threshold or the value is no
+    probability between 0 and 1, ModelNotFound where the version does not serve.
+    """
+    if get_task(ref.task).detects is None:
+        raise InferenceError(f"The task {ref.task} has no detection threshold, so none can be chosen for {ref}.")
+    if not 0 < threshold < 1:
+        raise InferenceError(f"A threshold lies between 0 and 1, and {threshold:g} does not. Choose another.")
+    with repository.changing() as live:
+        serving = live.get(ref.task)
+        if serving is None or serving.versions.get(ref.network) != ref.version:
+            raise ModelNotFound(f"{ref} does not serve, so its threshold decides nothing. Promote it first.")
+        before = repository.threshold(ref)
+        chosen = {**serving.thresholds, f"{ref.network}/{ref.version}": round(threshold, 4)}
+        live[ref.task] = serving.model_copy(update={"thresholds": chosen})
+        return before
 
 
 def last_change(serving: Serving, network: str | None = None) -> int | None:

@@ -7,21 +7,20 @@ names can be known without it.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
 from services.errors import ModelDamaged, ModelNotFound
 
 if TYPE_CHECKING:
     import keras
 
+SMALL_SIDE = 50
+# The layer whose outputs the logits are.
+LOGITS = "logits"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -86,6 +85,21 @@ def _vgg16(colour: Any) -> keras.Model:
     return keras.applications.VGG16(include_top=False, weights=None, input_tensor=colour)
 
 
+def _small_cnn(colour: Any) -> keras.Model:
+    """The classic small network on 50 x 50 pixels: two convolutions with max pooling, then a dense layer.
+
+    The dense layer is a convolution over its whole reach, so that it has places that a heat map can name.
+    """
+    import keras
+
+    x = keras.layers.Resizing(SMALL_SIDE, SMALL_SIDE, antialias=True, name="smaller")(colour)
+    for number, filters in ((1, 32), (2, 64)):
+        x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"small_conv{number}")(x)
+        x = keras.layers.MaxPooling2D(2, name=f"small_pool{number}")(x)
+    x = keras.layers.Conv2D(64, 5, padding="same", activation="relu", name="small_dense")(x)
+    return keras.Model(keras.utils.get_source_inputs(colour), x)
+
+
 _STANDARD_SCALE = (1 / 0.229, 1 / 0.224, 1 / 0.225)
 _STANDARD_OFFSET = (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225)
 
@@ -132,6 +146,18 @@ NETWORKS: dict[str, Network] = {
             ("block1_", "block2_"),
             160,
         ),
+        Network(
+            "smallcnn",
+            "Small CNN",
+            _small_cnn,
+            (2.0,) * 3,
+            (-1.0,) * 3,
+            "Grad-CAM",
+            "small_dense",
+            "small_dense",
+            (),
+            False,
+        ),
     )
 }
 
@@ -145,7 +171,11 @@ def get_network(key: str) -> Network:
 
 
 def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> keras.Model:
-    """Fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits."""
+    """Fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits.
+
+    For two ``classes`` the head has one output z, the logit of the second: the network gives (-z/2, z/2), whose softmax
+    is (1 - sigmoid(z), sigmoid(z)), so that whatever reads logits reads these too.
+    """
     import keras
 
     network = get_network(key)
@@ -159,127 +189,12 @@ def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> k
     backbone = network.backbone(keras.layers.Concatenate(name="channels")(channels))
     pooled = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
     pooled = keras.layers.Dropout(dropout, name="dropout")(pooled)
-    logits = keras.layers.Dense(classes, name="logits", dtype="float32")(pooled)
+    logits = keras.layers.Dense(1 if classes == 2 else classes, name=LOGITS, dtype="float32")(pooled)
+    if classes == 2:
+        # One layer after the other, as training/normalised.py takes the graph.
+        logits = keras.layers.Flatten(name="twice", dtype="float32")(keras.layers.RepeatVector(2, name="z")(logits))
+        logits = keras.layers.Rescaling([-0.5, 0.5], name="for_and_against", dtype="float32")(logits)
     return keras.Model(backbone.inputs[0], logits, name=key)
-
-
-def load_starting_weights(model: keras.Model, key: str, source: str) -> str:
-    """Fill the backbone of ``model`` from ``source`` and say in words where it came from.
-
-    ``source`` is "none" (fresh weights), "imagenet" (downloaded by Keras) or a file: a Keras .weights.h5 of the
-    backbone without its top, or a .npz of arrays named <layer>/<weight> which may hold a part of the layers. Raises
-    ModelNotFound where the file is not there or Keras cannot download, ModelDamaged where it is no file of weights or
-    those of another network.
-    """
-    import keras
-
-    if source == "none":
-        return "none: fresh random weights"
-    if source == "imagenet":
-        _from_keras_applications(model, key)
-        return "ImageNet weights of keras.applications"
-    path = Path(source)
-    if not path.exists():
-        raise ModelNotFound(f"The starting weights {path} are not there. Give a file, “imagenet” or “none”.")
-    if path.suffix == ".npz":
-        _load_arrays(model, key, path)
-    else:
-        backbone = get_network(key).backbone(keras.Input((*model.input_shape[1:3], 3)))
-        load_file(backbone, key, path)
-        _copy(backbone, model)
-    return path.name
-
-
-def fresh_layers(model: keras.Model, source: str) -> set[str]:
-    """Names of the convolutions of ``model`` that ``load_starting_weights`` leaves as they were built.
-
-    Raises ModelNotFound where ``source`` is a file that is no longer there.
-    """
-    import keras
-
-    convolutions = {layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
-    if source == "none":
-        return convolutions
-    if not source.endswith(".npz"):
-        return set()
-    if not Path(source).exists():
-        raise ModelNotFound(f"The starting weights {source} are not there. Give a file, “imagenet” or “none”.")
-    with np.load(source) as held:
-        return convolutions - {name.split("/")[0] for name in held.files}
-
-
-def load_file(model: keras.Model, key: str, path: Path) -> None:
-    """Fill the whole of ``model``, which is the network ``key`` or a part of it, from a file of Keras.
-
-    Raises ModelDamaged where the file is none, or does not fit.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Keras only warns of parts that it leaves as they were.
-            warnings.filterwarnings("error", "Skipping nested container", UserWarning)
-            model.load_weights(path)
-    except (OSError, ValueError, KeyError, UserWarning) as error:
-        raise _unfit(path, key) from error
-
-
-def _load_arrays(model: keras.Model, key: str, path: Path) -> None:
-    """Fill the layers that a .npz names; ModelDamaged where it names none, or half of one."""
-    filled = 0
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file)
-            arrays = dict(loaded) if isinstance(loaded, NpzFile) else {}
-        for layer in model.layers:
-            found = [arrays[f"{layer.name}/{w.name}"] for w in layer.weights if f"{layer.name}/{w.name}" in arrays]
-            if found:
-                layer.set_weights([np.asarray(array, np.float32) for array in found])
-                filled += 1
-    except (OSError, EOFError, ValueError, BadZipFile) as error:
-        raise _unfit(path, key) from error
-    if not filled:
-        raise _unfit(path, key)
-
-
-def _unfit(path: Path, key: str) -> ModelDamaged:
-    return ModelDamaged(
-        f"{path} is damaged or holds no weights that fit {get_network(key).title}. Restore it, or begin with another "
-        "file, “imagenet” or “none”."
-    )
-
-
-def _from_keras_applications(model: keras.Model, key: str) -> None:
-    """Keras's ImageNet files; ResNet50 and VGG16 expect BGR less a mean, which is folded into their first layer."""
-    import keras
-
-    make = {
-        "efficientnet": keras.applications.EfficientNetV2B0,
-        "resnet50": keras.applications.ResNet50,
-        "vgg16": keras.applications.VGG16,
-    }[key]
-    try:
-        source = make(include_top=False, weights="imagenet", input_shape=(*model.input_shape[1:3], 3))
-    except Exception as error:  # what Keras raises for a failed download is a bare Exception
-        raise ModelNotFound(
-            f"Keras cannot fetch its ImageNet weights ({' '.join(str(error).split())}). Give a file with --weights, or "
-            "“none”."
-        ) from error
-    _copy(source, model)
-    if key == "efficientnet":
-        return
-    first = next(layer for layer in model.layers if layer.name in {"conv1_conv", "block1_conv1"})
-    kernel, bias = first.get_weights()
-    kernel = kernel[:, :, ::-1, :]
-    mean = np.array([123.68, 116.779, 103.939], np.float32)
-    std, centre = np.array(IMAGENET_STD, np.float32), np.array(IMAGENET_MEAN, np.float32)
-    bias = bias + np.einsum("hwio,i->o", kernel, 255 * centre - mean)
-    first.set_weights([kernel * (255 * std)[None, None, :, None], bias])
-
-
-def _copy(source: keras.Model, target: keras.Model) -> None:
-    by_name = {layer.name: layer for layer in target.layers}
-    for layer in source.layers:
-        if layer.weights:
-            by_name[layer.name].set_weights(layer.get_weights())
 
 
 def get_arrays(model: keras.Model, prefix: str = "") -> dict[str, np.ndarray[Any, Any]]:

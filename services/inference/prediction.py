@@ -32,12 +32,28 @@ class ModelRef:
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """What the model of another task says of the same slice: its likeliest class, and whether the two ``agree``.
+
+    They do where both or neither call a class that their tasks call positive.
+    """
+
+    model: ModelRef
+    label: str
+    confidence: float
+    agrees: bool
+
+
+@dataclass(frozen=True)
 class Prediction:
     """A calibrated answer.
 
     ``probabilities`` follow ``classes`` (keys of the task, in its order), lie in 0..1 and sum to 1.
     ``label`` is the most probable class and ``confidence`` its probability; ``threshold`` is the confidence below which
-    the verdict is UNCERTAIN. ``milliseconds`` is what the model took, without the wait for its turn.
+    the verdict is UNCERTAIN. A task with a detection threshold answers with its positive class from that probability
+    on and with the other one below, whichever is likelier, and is never UNCERTAIN. ``milliseconds`` is what the model
+    took, without the wait for its turn. ``second`` is the second opinion, where the task asks for one and a model gave
+    it.
     """
 
     model: ModelRef
@@ -48,6 +64,7 @@ class Prediction:
     threshold: float
     verdict: Verdict
     milliseconds: float
+    second: Opinion | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,8 @@ class Change(BaseModel):
 class Serving(BaseModel):
     """One task's part of live.json: each network's live version, the network that answers by default, and the past.
 
-    ``history`` is oldest first; a live.json without it reads as one without a past.
+    ``history`` is oldest first; a live.json without it reads as one without a past. ``thresholds`` are the detection
+    thresholds that an administrator chose, by <network>/<version>; they stay while another version serves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +51,7 @@ class Serving(BaseModel):
     default: str
     versions: dict[str, str]
     history: tuple[Change, ...] = ()
+    thresholds: dict[str, float] = {}
 
     @model_validator(mode="after")
     def _default_serves(self) -> Serving:
@@ -96,6 +98,12 @@ class ModelRepository:
                 f"No {chosen} model serves {task}. These do: {', '.join(sorted(serving.versions)) or 'none'}."
             )
         return ModelRef(task, chosen, serving.versions[chosen])
+
+    def threshold(self, ref: ModelRef) -> float:
+        """The version's threshold: the one that an administrator chose for it, or else that of its card."""
+        serving = self.live().get(ref.task)
+        chosen = serving.thresholds.get(f"{ref.network}/{ref.version}") if serving else None
+        return self.card(ref).threshold if chosen is None else chosen
 
     def refs(self) -> list[ModelRef]:
         """Every registered version, oldest first within its network."""

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Subquery, and_, case, func, or_, union_all
 from sqlalchemy import select as select_numbers
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from services.inference.prediction import Verdict
 from services.records import audit
@@ -190,10 +191,21 @@ def counts(store: Store, actor: Actor) -> Counts:
 def _page(
     actor: Actor, action: Action, filters: StudyFilters, after: PageKey | None, sort: Sort, size: int
 ) -> Subquery:
-    """The keys of the first ``size`` studies from ``after`` on, in their order.
+    """The keys of the first ``size`` studies from ``after`` on, in their order."""
+    parts = [part.subquery() for part in _parts(actor, action, filters, after, sort, size)]
+    if len(parts) == 1:
+        return parts[0]
+    every = union_all(*(select(part.c.id) for part in parts)).subquery()
+    return select(Study.id).join(every, every.c.id == col(Study.id)).order_by(*_order(sort)).limit(size).subquery()
 
-    They are chosen from the studies alone, along an index for each part of what the actor may see; joined first,
-    MariaDB may sort all of them instead.
+
+def _parts(
+    actor: Actor, action: Action, filters: StudyFilters, after: PageKey | None, sort: Sort, size: int
+) -> list[SelectOfScalar[Any]]:
+    """The first ``size`` of each part of what the actor may see.
+
+    They are chosen from the studies alone, along an index for each part; joined first, MariaDB may sort all of them
+    instead.
     """
     asked = conditions(filters)
     if after is not None:
@@ -204,14 +216,10 @@ def _page(
             bound, beyond = key >= after.at, or_(key > after.at, and_(key == after.at, tie > after.public_id))
         # The first condition is implied by the second; alone it lets the index start at the right place.
         asked += [bound, beyond]
-    parts = [
-        select(Study.id).where(part, *asked).order_by(*_order(sort)).limit(size).subquery()
+    return [
+        select(Study.id).where(part, *asked).order_by(*_order(sort)).limit(size)
         for part in visible_parts(actor, action)
     ]
-    if len(parts) == 1:
-        return parts[0]
-    every = union_all(*(select(part.c.id) for part in parts)).subquery()
-    return select(Study.id).join(every, every.c.id == col(Study.id)).order_by(*_order(sort)).limit(size).subquery()
 
 
 def _by_day(sort: Sort) -> bool:

@@ -74,6 +74,8 @@ class Action(StrEnum):
     STUDY_DELETE = "study.delete"
     RESULT_VIEW = "result.view"
     FILE_READ = "file.read"
+    BOARD_VIEW = "board.view"
+    BOARD_EXPORT = "board.export"
     PATIENT_FIND = "patient.find"
     PATIENT_ADD = "patient.add"
     PATIENT_VIEW = "patient.view"
@@ -92,6 +94,7 @@ class Action(StrEnum):
     AUDIT_EXPORT = "audit.export"
     MODEL_PROMOTE = "model.promote"
     MODEL_ROLLBACK = "model.rollback"
+    MODEL_THRESHOLD = "model.threshold"
 
 
 class Scope(StrEnum):
@@ -113,6 +116,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
     Role.ADMIN: {
         Action.METRICS_VIEW: Scope.ANY,
         Action.STUDY_COUNT: Scope.ANY,
+        Action.BOARD_VIEW: Scope.ANY,
         Action.ACCOUNT_LIST: Scope.ANY,
         Action.ACCOUNT_CREATE: Scope.ANY,
         Action.ACCOUNT_CHANGE: Scope.ANY,
@@ -126,6 +130,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.MODEL_PROMOTE: Scope.ANY,
         Action.MODEL_ROLLBACK: Scope.ANY,
         Action.PATIENT_LINK: Scope.ANY,
+        Action.MODEL_THRESHOLD: Scope.ANY,
     },
     Role.DOCTOR: {
         Action.METRICS_VIEW: Scope.ANY,
@@ -139,6 +144,8 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STUDY_RELEASE: Scope.OWN,
         Action.STUDY_DELETE: Scope.OWN,
         Action.FILE_READ: Scope.OWN,
+        Action.BOARD_VIEW: Scope.OWN,
+        Action.BOARD_EXPORT: Scope.OWN,
         Action.PATIENT_FIND: Scope.OWN,
         Action.ACCOUNT_OWN: Scope.OWN,
         Action.PATIENT_ADD: Scope.OWN,

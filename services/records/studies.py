@@ -16,7 +16,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from services.errors import InvalidRecord, NotFound, Unavailable
-from services.inference.prediction import Prediction
+from services.inference.prediction import Opinion, Prediction
 from services.records import audit
 from services.records.columns import new_public_id, now
 from services.records.database import key_of, reading, write
@@ -173,7 +173,13 @@ def to_be_stored(answer: Prediction, heat_map_method: str, heat_map_layer: str) 
         milliseconds=answer.milliseconds,
         heat_map_method=heat_map_method,
         heat_map_layer=heat_map_layer,
+        second_opinion=_as_row(answer.second) if answer.second else None,
     )
+
+
+def _as_row(second: Opinion) -> tuple[str | float, ...]:
+    model = second.model
+    return model.task, model.network, model.version, second.label, second.confidence, float(second.agrees)
 
 
 def _check_whole(new: NewStudy) -> None:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
-from services.inference.prediction import ModelRef, Prediction, Verdict
+from services.inference.prediction import ModelRef, Opinion, Prediction, Verdict
 from services.records.tables import (
     FilePublic,
     Patient,
@@ -139,4 +139,10 @@ def _prediction(row: PredictionRow) -> Prediction:
         threshold=row.threshold,
         verdict=row.verdict,
         milliseconds=row.milliseconds,
+        second=_as_opinion(row.second_opinion) if row.second_opinion else None,
     )
+
+
+def _as_opinion(row: tuple[str | float, ...]) -> Opinion:
+    task, network, version, label, confidence, agrees = row
+    return Opinion(ModelRef(str(task), str(network), str(version)), str(label), float(confidence), bool(agrees))

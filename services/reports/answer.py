@@ -89,6 +89,8 @@ def _mark(sheet: Sheet, content: ReportContent, x: float, y: float, side: float)
 def _finding(sheet: Sheet, content: ReportContent) -> None:
     sheet.pen(9, colour=LIGHT.muted)
     sheet.cell(WIDTH, 4.6, content.task.question, new_x="LMARGIN", new_y="NEXT")
+    if content.evidence is not None and content.evidence.experimental:
+        sheet.paragraph(words.EXPERIMENTAL, size=11, bold=True, after=1.0)
     side = 5.6
     top = sheet.get_y()
     _mark(sheet, content, LEFT, top + 3.0, side)
@@ -103,6 +105,8 @@ def _finding(sheet: Sheet, content: ReportContent) -> None:
     if prediction is not None and prediction.verdict is not Verdict.REFUSED:
         told = words.confidence(content.task, prediction, overruled=content.overruled)
         sheet.paragraph(told, size=11, after=1.6)
+        if prediction.second is not None:
+            sheet.paragraph(words.second_opinion(prediction), size=9.5, after=1.6)
     if content.gate_reasons:
         lead = (
             "The check of the image refused it, and the reader overruled the check:"

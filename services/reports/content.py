@@ -47,7 +47,8 @@ class ModelEvidence:
 
     ``trained_on`` and ``tested_on`` complete “Trained on …” and “Tested on …”, full stop included. ``confusion`` counts
     images by true class (rows) and answer (columns), both in the order of ``classes``, which are keys of the task.
-    Precision and recall are means over the classes; ``calibration_error`` is the expected one.
+    Precision and recall are means over the classes; ``calibration_error`` is the expected one. ``experimental`` says
+    that the model may be no better than chance, which stands above its answers.
     """
 
     model: ModelRef
@@ -61,6 +62,7 @@ class ModelEvidence:
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     calibration_error: Figure | None = None
+    experimental: bool = False
 
 
 @dataclass(frozen=True)

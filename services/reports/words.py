@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from services.inference.prediction import HeatMap, Prediction, Verdict
+from services.tasks import get_task
 from services.tasks.task import Task
 
 DISCLAIMER = "Decision support for research and demonstration. Not a medical device; not for diagnosis."
+
+
+EXPERIMENTAL = "Experimental: not better than chance is possible."
 
 
 def percent(share: float) -> str:
@@ -59,6 +63,19 @@ def reviewed(task: Task, label: str, *, agrees: bool) -> str:
     if agrees:
         return f"The doctor agrees with the model: {task.finding_name(label)}."
     return f"The doctor overrides the model: {task.finding_name(label)}."
+
+
+def second_opinion(prediction: Prediction) -> str:
+    """What the other model says of the same slice, and whether the two agree; empty where none was asked."""
+    second = prediction.second
+    if second is None:
+        return ""
+    other = get_task(second.model.task)
+    same = "The two agree." if second.agrees else "The two disagree: refer the slice to a radiologist."
+    return (
+        f"The model for {other.title.lower()} says {other.class_info(second.label).name} with a confidence of "
+        f"{percent(second.confidence)}. {same}"
+    )
 
 
 def _place(row: float, column: float) -> str:

@@ -52,6 +52,18 @@ TASK = Task(
         "are less certain.",
     ),
     networks=("efficientnet", "resnet50", "vgg16"),
+    intended_use=(
+        "Decision support for research and demonstration on single brain MRI slices, read by someone trained to read "
+        "them. Not a medical device; not for diagnosis, triage or treatment."
+    ),
+    limits=(
+        "One slice is judged, not a study.",
+        "Every tumour with a known type is contrast-enhanced T1, most from two hospitals; other sequences and scanners "
+        "were seen only as tumour or none.",
+        "Healthy slices are few and alike: 617 pictures of far fewer heads.",
+        "Groups are runs of slices, slightly finer than patients, so intervals may be slightly too narrow.",
+        "Metastases, abscesses, bleeding, malformations and the state after surgery are unknown to the model.",
+    ),
     labels={
         "glioma": ("glioma",),
         "meningioma": ("meningioma",),

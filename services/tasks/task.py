@@ -27,6 +27,46 @@ class PreparationSettings:
 
 
 @dataclass(frozen=True)
+class ContourSettings:
+    """How a slice is cropped at the extreme points of its largest outer contour; ``version`` as above.
+
+    ``percentiles`` are the two grey levels of the slice that become 0 and 255, so that a brighter or flatter export has
+    the same contour. ``blur`` is the side of the Gaussian kernel in pixels, ``threshold`` the level in 0..255 above
+    which a blurred pixel belongs to the head. The crop is resized to ``size`` a side, which keeps no aspect. A contour
+    around less than ``smallest`` of the picture's area is no head; where more than ``widest`` of the outermost pixels
+    lie above the threshold, no air surrounds one.
+    """
+
+    version: str
+    size: int = 224
+    percentiles: tuple[float, float] = (0.5, 99.0)
+    blur: int = 5
+    threshold: int = 45
+    smallest: float = 0.02
+    widest: float = 0.95
+
+
+@dataclass(frozen=True)
+class BreastSettings:
+    """How a film becomes a model's input: one polarity, the breast alone, its chest wall on the left.
+
+    ``size`` is the side of the square result in pixels, ``margin`` the rim left around the breast as a share of its
+    longer side, ``percentiles`` the two grey levels of its pixels that become 0 and 1. What covers less than
+    ``smallest`` or more than ``largest`` of the film is no breast.
+    """
+
+    version: str
+    size: int = 448
+    margin: float = 0.01
+    percentiles: tuple[float, float] = (0.5, 99.8)
+    smallest: float = 0.03
+    largest: float = 0.95
+
+
+Preparation = PreparationSettings | ContourSettings | BreastSettings
+
+
+@dataclass(frozen=True)
 class GateSettings:
     """Simple checks that an image can be of the task's kind at all. Shares and spreads are in 0..1."""
 
@@ -36,6 +76,7 @@ class GateSettings:
     maximum_colourfulness: float = 0.04
     minimum_contrast: float = 0.05
     maximum_rim: float = 0.45
+    surround: str = "dark air around the head"
 
 
 @dataclass(frozen=True)
@@ -55,24 +96,43 @@ class ClassInfo:
 
 @dataclass(frozen=True)
 class Task:
-    """One question that models answer about a slice."""
+    """One question that models answer about a slice.
+
+    ``labels`` says which classes each label of a corpus allows. ``image`` is what one picture is called.
+    ``detection_threshold`` is set for a task of two classes, the second of them positive: from this probability of it
+    on, that is the answer; an administrator may choose another for a version. A task without it answers with the
+    likeliest class, or that it is uncertain. ``second_opinion`` is the key of another task whose model is asked about
+    the same slice, so that the two can be compared. ``by_patient`` says that all images of a group are one patient's,
+    of whom figures are wanted too. ``intended_use`` and ``limits`` go onto the cards of its models.
+    """
 
     key: str
     title: str
     question: str
     subject: str
     classes: tuple[ClassInfo, ...]
-    preparation: PreparationSettings
+    preparation: Preparation
     gate: GateSettings
     uncertain_finding: str
     caveats: tuple[str, ...]
     networks: tuple[str, ...]
+    intended_use: str
+    limits: tuple[str, ...]
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    image: str = "slice"
+    detection_threshold: float | None = None
+    second_opinion: str = ""
+    by_patient: bool = False
 
     @property
     def class_keys(self) -> tuple[str, ...]:
         """Keys in the order of a model's outputs."""
         return tuple(c.key for c in self.classes)
+
+    @property
+    def detects(self) -> ClassInfo | None:
+        """The class that is answered from a threshold on, where the task has one."""
+        return None if self.detection_threshold is None else self.classes[1]
 
     def class_info(self, key: str) -> ClassInfo:
         """The class of that key; KeyError where the task has none."""

@@ -12,7 +12,8 @@ from PIL import Image
 
 from pages.view import viewer
 from services.imaging.phantom import as_dicom, as_png
-from services.records.history import StudyFilters, find_studies
+from services.records.filters import StudyFilters
+from services.records.history import find_studies
 from services.records.tables import Role
 from tests.pages.conftest import text
 from tests.pages.test_analyse import FINDINGS, analyse, give, press  # noqa: F401 - a fixture

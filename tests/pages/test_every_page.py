@@ -12,6 +12,8 @@ from services.records.tables import Role
 # Page → its question for each role that has it.
 QUESTIONS = {
     "analyse": {Role.DOCTOR: "What does it show?"},
+    "quick": {Role.DOCTOR: "Is there anything to find?"},
+    "results_board": dict.fromkeys((Role.DOCTOR, Role.ADMIN), "What was detected so far?"),
     "history": {Role.DOCTOR: "Where is that study?"},
     "patients": {Role.DOCTOR: "Whose studies are here?"},
     "compare": dict.fromkeys((Role.DOCTOR, Role.RESEARCHER, Role.ADMIN), "How far can I trust it?"),

@@ -8,7 +8,8 @@ from datetime import date
 import pytest
 
 from services.imaging.phantom import as_dicom
-from services.records.history import StudyFilters, find_studies
+from services.records.filters import StudyFilters
+from services.records.history import find_studies
 from services.records.patient_records import add_patient, edit_patient, get_patient, unshare_patient
 from services.records.people import authenticate, create_user
 from services.records.tables import PatientCreate, Role, UserCreate

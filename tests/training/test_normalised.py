@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from services.inference.networks import build, fresh_layers
+from services.inference.networks import build
 from services.inference.outline import with_outline
+from services.inference.starting import fresh_layers
 from training.augment import Draws, styled_batch
 from training.normalised import SETTLING_EPOCH, SUFFIX, fold, settle, with_normalisation
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches, styled_batch
-from training.corpus import CorpusError, allowed_classes, read_corpora, sampling_weights
+from training.corpus import (
+    CorpusError,
+    allowed_classes,
+    load_outlines,
+    outline_known,
+    read_corpora,
+    sampling_weights,
+)
 from training.losses import OutlineLoss, PartialLabelLoss
 from training.placement import RandomPlacement
 from training.style import STYLES, restyle
@@ -70,6 +78,31 @@ def test_folds_and_splits_become_parts(tmp_path):
     assert [s.part for s in samples] == ["train", "train", "train", "val", "test", "val", "test"]
     allowed = allowed_classes(samples[-2:], TASK)
     assert allowed.tolist() == [[1, 1, 1, 0], [0, 0, 0, 1]]
+
+
+def test_a_manifest_may_name_patients_and_circles_and_no_source(tmp_path):
+    rows = ["a.png,positive,p1,1,30,20,6", "b.png,negative,p1,1,,,", "c.png,negative,p2,5,8,8,4"]
+    rows = [",".join([*row.split(",")[:4], '"' + ",".join(row.split(",")[4:]).strip(",") + '"']) for row in rows]
+    folder = write_manifest(tmp_path / "films", rows, "file,label,patient,fold,roi")
+    film = np.zeros((60, 50), np.uint8)
+    film[5:55, :35] = 120
+    for name in "abc":
+        cv2.imwrite(str(folder / f"{name}.png"), film)
+    task = get_task("breast_cancer")
+    samples = read_corpora([folder], task)
+    assert [(s.group, s.source, s.lesions) for s in samples] == [
+        ("films/p1", "films", ((30, 20, 6),)), ("films/p1", "films", ()), ("films/p2", "films", ((8, 8, 4),)),
+    ]  # fmt: skip
+    assert outline_known(samples, task).all()
+    drawn = load_outlines(samples, task)
+    # The circle around a benign lesion outlines no cancer.
+    assert [outline.any() for outline in drawn] == [True, False, False]
+    assert 0.01 < (drawn[0] > 128).mean() < 0.15
+
+
+def test_what_a_manifest_lacks_is_named(tmp_path):
+    with pytest.raises(CorpusError, match="group or patient, split or fold"):
+        read_corpora([write_manifest(tmp_path / "c", [], "file,label")], TASK)
 
 
 def test_val_share_moves_whole_groups_and_only_val(tmp_path):

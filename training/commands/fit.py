@@ -16,7 +16,7 @@ def train(
     context: typer.Context,
     data: Data = NO_DATA,
     task: TaskKey = TASK,
-    model: Annotated[str, typer.Option(help="efficientnet, resnet50 or vgg16.")] = "efficientnet",
+    model: Annotated[str, typer.Option(help="efficientnet, resnet50, vgg16 or smallcnn.")] = "efficientnet",
     weights: Annotated[
         str, typer.Option(help="imagenet (downloads), none, a file, or an earlier run's folder.")
     ] = "imagenet",

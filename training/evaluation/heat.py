@@ -43,6 +43,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "efficientnet": ("top_activation", "block6h_add", "block5e_add", "block4c_add"),
     "resnet50": ("conv5_block3_out", "conv4_block6_out", "conv3_block4_out"),
     "vgg16": ("block5_conv3", "block4_conv3", "block3_conv3"),
+    "smallcnn": ("small_dense", "small_conv2"),
 }
 SANITY_SLICES = 60
 

@@ -28,7 +28,7 @@ def evaluate(task: Task, scores: Scores, temperature: float, threshold: float) -
         val=known.figures("val", known.named & (scores.part == "val"), areas=True),
         test=known.figures("test", known.test, areas=True),
         breakdown=tuple(_breakdown(known)),
-        presence=tuple(known.presence(name, chosen) for name, chosen in _presence(known)),
+        presence=(*(known.presence(name, chosen) for name, chosen in _presence(known)), *by_patient(known)),
         reliability=tuple(reliability_curve(*known.confidence(known.test))),
         roc=_curves(known, roc_curve, "false_positive_rate", "true_positive_rate"),
         uncertain=_uncertain(known, threshold),
@@ -91,23 +91,43 @@ def _breakdown(known: Known) -> Iterator[PartFigures]:
 def _presence(known: Known) -> Iterator[tuple[str, Bools]]:
     """The images to score tumour against none on: by corpus, source and sequence of the test part.
 
-    Tumours of a source without healthy slices are scored against the healthy slices of the other corpora.
+    A corpus that names the class of each image is scored as a whole, and where the task only detects also in parts: the
+    labels of its other corpora say as much. Tumours of a source without healthy slices are scored against the healthy
+    slices of the other corpora.
     """
     scores, tumour = known.scores, known.tumour
     test = scores.part == "test"
     for corpus in np.unique(scores.corpus).tolist():
         inside = test & (scores.corpus == corpus)
+        pairs = set(zip(scores.source[inside].tolist(), scores.sequence[inside].tolist(), strict=True))
         if known.named[inside].all():
-            yield f"{corpus}: tumour against none", inside
-            continue
-        pairs = zip(scores.source[inside].tolist(), scores.sequence[inside].tolist(), strict=True)
-        for source, sequence in sorted(set(pairs)):
+            detects = known.task.detects
+            yield f"{corpus}: {detects.name if detects else 'tumour'} against none", inside
+            if detects is None or len(pairs) == 1:
+                continue
+        for source, sequence in sorted(pairs):
             chosen = inside & (scores.source == source) & (scores.sequence == sequence)
             name = f"{corpus}: {source} {sequence}"
             if tumour[chosen].all():
                 chosen |= test & ~tumour & (scores.corpus != corpus)
                 name += " against healthy slices of the other corpora"
             yield name, chosen
+
+
+def by_patient(known: Known) -> tuple[PresenceFigures, ...]:
+    """A line each for the mean and for the highest probability over a patient's test images, where the task asks it."""
+    if not known.task.by_patient:
+        return ()
+    names, index = np.unique(known.scores.group[known.test], return_inverse=True)
+    found, positive = known.found[known.test], np.zeros(len(names), np.bool_)
+    np.logical_or.at(positive, index, known.tumour[known.test])
+    highest = np.zeros(len(names))
+    np.maximum.at(highest, index, found)
+    mean = np.bincount(index, found) / np.bincount(index)
+    return tuple(
+        presence_figures(f"by patient, {how} over the {known.task.image}s", positive, score, names.tolist())
+        for how, score in (("mean", mean), ("highest", highest))
+    )
 
 
 def _curves(known: Known, measure: Callable[[Bools, Floats], tuple[Floats, ...]], *names: str) -> Curves:

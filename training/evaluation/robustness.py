@@ -100,7 +100,8 @@ def robustness(
     found = []
     for name, unit, amount, change in tqdm(steps, desc="worse pictures", unit="step"):
         changed = [change(image, amount) if change else image for image in pixels]
-        squares = [np.round(prepare(image, task.preparation).pixels * 255).astype(np.uint8) for image in changed]
+        ready = [prepare(image, task.preparation, whole=True) for image in changed]
+        squares = [np.round(each.pixels * 255).astype(np.uint8) for each in ready]
         shares = probabilities(logits_of(model, np.stack(squares), flips=flips), temperature)
         figures = part_figures(name, truth, shares, groups, task.class_keys)
         found.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.view import acting, failures
+from pages.view.administration import thresholds
 from pages.view.words import DASH, moment, plain
 from services.errors import FalxError
 from services.inference.live import last_change
@@ -49,6 +50,7 @@ def show() -> None:
     )  # fmt: skip
     st.caption("“Answers” is the version that pages use; “serves” can be chosen beside it; “kept” is neither.")
     promotion(repository, [ref for ref, how in zip(refs, state, strict=True) if how != "answers"])
+    thresholds.show(_CHANGED)
     for task, serving in live.items():
         past(repository, task, serving)
 

@@ -96,6 +96,19 @@ def crossval(chosen: Chosen) -> None:
         },
         "Figures of each patient fold and of all folds together.",
     )
+    patients = [(figures.network_title, part) for figures in chosen.findings.crossval for part in figures.patients]
+    if patients:
+        table(
+            {
+                "Recipe": [plain(title) for title, _ in patients],
+                "Scored": [plain(part.name) for _, part in patients],
+                "AUC": [interval(part.auc, share=False) for _, part in patients],
+                "Sensitivity": [interval(part.sensitivity) for _, part in patients],
+                "Specificity": [interval(part.specificity) for _, part in patients],
+                "Patients": [f"{part.images:,}" for _, part in patients],
+            },
+            "Figures of all patients, each tested once.",
+        )
 
 
 def heat(chosen: Chosen) -> None:

@@ -114,7 +114,10 @@ class Study(StudyBase, table=True):
 
 
 class PredictionBase(SQLModel):
-    """A model's answer to a study, as services.inference.prediction.Prediction has it, and how it was explained."""
+    """A model's answer to a study, as services.inference.prediction.Prediction has it, and how it was explained.
+
+    ``second_opinion`` is (task, network, version, label, confidence, 1 or 0 for whether it agrees), if one was given.
+    """
 
     task: str = Field(max_length=64)
     network: str = Field(max_length=64)
@@ -127,6 +130,9 @@ class PredictionBase(SQLModel):
     milliseconds: float = Field(ge=0, le=1e9, sa_type=REAL)
     heat_map_method: str = Field(default="", max_length=64, title="heat map's method")
     heat_map_layer: str = Field(default="", max_length=128, title="heat map's layer")
+    second_opinion: tuple[str | float, ...] | None = Field(
+        default=None, sa_type=AsJson(), nullable=True, title="second opinion"
+    )
 
 
 class PredictionCreate(Checked, PredictionBase):

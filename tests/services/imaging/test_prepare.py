@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from services.errors import NotPreparable
-from services.imaging.prepare import find_head, prepare, to_slice, to_square
+from services.imaging.head import find_head
+from services.imaging.placement import to_slice, to_square
+from services.imaging.prepare import prepare
 from services.tasks import get_task
 
 SETTINGS = get_task("brain_tumor_type").preparation

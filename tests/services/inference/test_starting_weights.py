@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from services.errors import ModelDamaged, ModelNotFound
-from services.inference.networks import build, get_arrays, get_network, load_starting_weights
+from services.inference.networks import build, get_arrays, get_network
+from services.inference.starting import load_starting_weights
 
 SIDE = 32
 

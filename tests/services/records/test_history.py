@@ -14,7 +14,7 @@ from services.inference.prediction import Verdict
 from services.records.columns import now
 from services.records.database import write
 from services.records.filters import StudyFilters
-from services.records.history import PageKey, Sort, _chosen, counts, find_studies, readers
+from services.records.history import PageKey, Sort, _parts, counts, find_studies, readers
 from services.records.patients import find_patients
 from services.records.rights import Action
 from services.records.studies import save_study
@@ -192,7 +192,7 @@ def test_a_page_is_read_along_an_index_and_never_sorted(store, doctor, actors, m
     with store.engine.connect() as connection:
         connection.execute(text("ANALYZE" if sqlite else "ANALYZE TABLE study"))
         for filters, sort, after in PLANS:
-            chosen = _chosen(doctor, Action.STUDY_FIND, filters, after, sort).limit(21)
+            chosen = _parts(doctor, Action.STUDY_FIND, filters, after, sort, 21)[0]
             statement = str(chosen.compile(store.engine, compile_kwargs={"literal_binds": True})).replace("%%", "%")
             plan = connection.exec_driver_sql(("EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN ") + statement).all()
             said = f"{sort}: " + " ".join(str(part) for row in plan for part in row)

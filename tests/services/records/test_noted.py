@@ -10,7 +10,8 @@ from services.errors import NotAllowed, NotFound, SignInRefused, Unavailable
 from services.records import passwords
 from services.records.chain import verify
 from services.records.demo import close_demo_accounts, ensure_demo_accounts
-from services.records.history import StudyFilters, counts, find_studies
+from services.records.filters import StudyFilters
+from services.records.history import counts, find_studies
 from services.records.patients import find_patients
 from services.records.people import authenticate, close_session, create_user, open_session
 from services.records.rights import Origin

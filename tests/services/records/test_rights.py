@@ -24,6 +24,7 @@ from services.records.accounts import (
     make_link,
     reactivate,
 )
+from services.records.board import board, board_csv
 from services.records.chain import verify
 from services.records.columns import now
 from services.records.database import reading, write
@@ -102,6 +103,8 @@ EXPECTED = {
     "study.delete": {"doctor": "own"},
     "result.view": {"patient": "released"},
     "file.read": {"doctor": "own", "patient": "released"},
+    "board.view": {"admin": "any", "doctor": "own"},
+    "board.export": {"doctor": "own"},
     "patient.find": {"doctor": "own"},
     "patient.add": {"doctor": "own"},
     "patient.view": {"doctor": "own"},
@@ -120,6 +123,7 @@ EXPECTED = {
     "audit.export": {"admin": "any"},
     "model.promote": {"admin": "any"},
     "model.rollback": {"admin": "any"},
+    "model.threshold": {"admin": "any"},
 }
 # Those that name one object, which has to be the actor's.
 OF_ONE = {
@@ -184,6 +188,10 @@ def ask(action, store, actor, make_study, theirs, colleague):
             return 1 if get_result(store, actor, study_id) else 0
         case Action.FILE_READ:
             return len(read_file(store, actor, study_id, "upload"))
+        case Action.BOARD_VIEW:
+            return board(store, actor).studies
+        case Action.BOARD_EXPORT:
+            return len(board_csv(store, actor).splitlines()) - 1
         case Action.PATIENT_FIND:
             return len(find_patients(store, actor))
         case Action.ACCOUNT_LIST:
@@ -344,6 +352,8 @@ CALLS = {
     "find_results": lambda store, actor, make: find_results(store, actor),
     "get_result": lambda store, actor, make: get_result(store, actor, uuid.uuid4()),
     "counts": lambda store, actor, make: counts(store, actor),
+    "board": lambda store, actor, make: board(store, actor),
+    "board_csv": lambda store, actor, make: board_csv(store, actor),
     "find_patients": lambda store, actor, make: find_patients(store, actor),
     "choose_patient": lambda store, actor, make: choose_patient(store, actor, uuid.uuid4()),
     "add_patient": lambda store, actor, make: add_patient(store, actor, ANNA),

@@ -11,7 +11,8 @@ from services.errors import InferenceError, NotAllowed
 from services.inference.repository import LIVE, ModelRepository
 from services.records.database import reading
 from services.records.tables import AuditEvent, Role
-from services.serving import promote_model, roll_back_model
+from services.serving import promote_model, roll_back_model, set_detection_threshold
+from tests.services.inference.detecting import detecting_version
 from tests.services.inference.versions import TASK, copy_version, shipped_alone
 
 
@@ -49,3 +50,20 @@ def test_what_was_done_and_what_was_refused_is_noted(store, actors, repository):
     promoted = ("admin", "model.promote", f"model {worse}")
     back = ("admin", "model.rollback", f"task {TASK.key}")
     assert trail(store) == [(*promoted, "refused"), (*promoted, "done"), (*back, "done")]
+
+
+def test_a_threshold_is_an_administrators_and_in_the_trail(store, actors, tmp_path):
+    repository = ModelRepository(tmp_path / "detecting")
+    ref = detecting_version(repository)
+    for role in (role for role in Role if role is not Role.ADMIN):
+        with pytest.raises(NotAllowed):
+            set_detection_threshold(store, actors[role], repository, ref, 0.4)
+    assert repository.threshold(ref) == 0.5
+    set_detection_threshold(store, actors["admin"], repository, ref, 0.35)
+    with pytest.raises(InferenceError, match="between 0 and 1"):
+        set_detection_threshold(store, actors["admin"], repository, ref, 2)
+    assert repository.threshold(ref) == 0.35
+    moved = ("admin", "model.threshold")
+    assert trail(store) == [
+        (*moved, f"model {ref} threshold 0.35", "done"), (*moved, f"model {ref} threshold 2", "refused"),
+    ]  # fmt: skip

@@ -9,7 +9,8 @@ from sqlalchemy import event, insert, text
 
 from services.records.columns import new_public_id, now
 from services.records.database import reading, write
-from services.records.history import PageKey, StudyFilters, find_studies
+from services.records.filters import StudyFilters
+from services.records.history import PageKey, find_studies
 from services.records.patient_records import add_patient, share_patient
 from services.records.studies import save_study
 from services.records.tables import PatientCreate, Study

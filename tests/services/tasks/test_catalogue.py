@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 
 from services.errors import ModelNotFound
-from services.imaging.prepare import DENOISERS
+from services.imaging.phantom import PHANTOMS, draw
+from services.imaging.prepare import prepare
+from services.inference.networks import NETWORKS
 from services.tasks import TASKS, get_task
 from services.tasks.task import Task
 
@@ -52,10 +55,31 @@ def test_wording_suggests_and_never_diagnoses(task: Task):
 def test_preparation_and_gate_are_usable(task: Task):
     low, high = task.preparation.percentiles
     assert 0 <= low < high <= 100
-    assert task.preparation.denoise in DENOISERS
     assert task.preparation.version
+    # Networks halve it five times.
+    assert task.preparation.size % 32 == 0
+    prepared = prepare(draw(PHANTOMS[0].key).astype(np.float32) / np.float32(255), task.preparation, whole=True)
+    assert prepared.pixels.shape == (task.preparation.size,) * 2
+    assert set(task.networks) <= set(NETWORKS)
     assert task.gate.modalities
+    assert task.intended_use.endswith(".")
+    assert all(limit.endswith(".") for limit in task.limits)
     assert task.gate.minimum_side <= task.preparation.size
+
+
+@ALL
+def test_a_task_that_detects_has_two_classes_the_second_of_them_positive(task: Task):
+    if task.detects is None:
+        assert task.detection_threshold is None
+        return
+    assert [info.positive for info in task.classes] == [False, True]
+    assert task.detects is task.classes[1]
+    assert 0 < task.detection_threshold < 1
+
+
+@ALL
+def test_a_second_opinion_is_asked_of_another_task_of_the_catalogue(task: Task):
+    assert task.second_opinion == "" or task.second_opinion in TASKS.keys() - {task.key}
 
 
 @ALL

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from services.inference.scores import Scores
+from services.inference.scores import Scores, joined
 from services.tasks import get_task
 from training.evaluation.report import evaluate
 
@@ -98,3 +100,33 @@ def test_mistakes_are_the_surest_first(evaluation):
 
 def test_what_is_left_uncertain_is_counted(evaluation):
     assert evaluation.uncertain == {"threshold": 0.75, "share_uncertain": 0.4, "accuracy_of_answered": 0.6667}
+
+
+def test_a_task_that_detects_is_broken_down_by_source_and_patient():
+    task = get_task("breast_cancer")
+    share = np.array([0.9, 0.2, 0.3, 0.6, 0.1, 0.2])
+    z = np.log(share / (1 - share))
+    text = np.array([""] * 6)
+    scores = Scores(
+        logits=np.stack([-z / 2, z / 2], axis=1).astype(np.float32),
+        sharpness=np.arange(6, dtype=np.float32),
+        name=np.array([f"{index}.png" for index in range(6)]),
+        corpus=np.array(["films"] * 6),
+        label=np.array(["positive", "negative", "negative", "negative", "negative", "negative"]),
+        source=np.array(["films"] * 6),
+        sequence=text,
+        plane=text,
+        group=np.array(["a", "a", "b", "b", "c", "c"]),
+        part=np.array(["test"] * 6),
+    )
+    scores = joined([scores, replace(scores, part=np.array(["val"] * 6))])
+    figures = {part.name: part for part in evaluate(task, scores, 1.0, 0.5).presence}
+    assert list(figures) == [
+        "films: cancer against none", "by patient, mean over the films", "by patient, highest over the films",
+    ]  # fmt: skip
+    assert (figures["films: cancer against none"].images, figures["films: cancer against none"].tumours) == (6, 1)
+    for name, specificity in (("mean", 1.0), ("highest", 0.5)):
+        part = figures[f"by patient, {name} over the films"]
+        assert (part.images, part.tumours, part.groups) == (3, 1, 3)
+        assert part.specificity.value == specificity
+        assert part.auc.value == 1.0

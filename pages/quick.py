@@ -1,0 +1,91 @@
+"""The quick form: a first name and an image go in, an answer comes out, and both are saved with the time."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import streamlit as st
+
+from pages.view import acting, charts, failures, frame, questions
+from pages.view.answer import warn
+from pages.view.words import moment, plain
+from services.records.studies import StudyView
+from services.records.tables import PatientCreate, Sex
+from services.reports import words as said
+from services.settings import get_settings
+from services.tasks import TASKS, get_task
+from services.tasks.task import Task
+from services.workflow import Analysis, Details, Upload
+
+_LAST = "quick_last"
+DETECTING = tuple(task for task in TASKS.values() if task.detects)
+
+
+def page() -> None:
+    frame.title("Is there anything to find?", "A first name, an image, an answer. It is saved with the time.")
+    with st.container(key="column", width=560):
+        task = questions.choose(DETECTING, key="quick")
+        if not questions.is_answered(task):
+            questions.say_unanswered(task)
+            return
+        megabytes = get_settings().max_upload_mb
+        with st.form("quick", clear_on_submit=True):
+            name = st.text_input("First name", max_chars=200, autocomplete="off")
+            file = st.file_uploader(f"Image of a {task.subject}, up to {megabytes} MB", max_upload_size=megabytes)
+            sent = st.form_submit_button("Look and save", type="primary", icon=":material/search:")
+        if sent:
+            st.session_state.pop(_LAST, None)
+            if not name.strip() or file is None:
+                st.warning("Give both a first name and an image.")
+            else:
+                with failures.told():
+                    look(task, name, Upload(file.getvalue(), file.name))
+        shown = st.session_state.get(_LAST)
+        if isinstance(shown, StudyView):
+            answer(shown)
+
+
+def look(task: Task, name: str, upload: Upload) -> None:
+    """Answer and save; an image that the check refuses is told and not saved."""
+    bench, actor = acting.workbench(), acting.person()
+    today = date.today()  # noqa: DTZ011 - the study's day is the local one
+    # Checked before the image is looked at.
+    details = Details(PatientCreate(name=name, identifier="", birth_date=None, sex=Sex.UNKNOWN), today)
+    with st.spinner(f"Looking at the {task.image}"):
+        analysis = bench.analyse(actor, upload, task_key=task.key)
+    if analysis.prediction is None:
+        refused(analysis)
+        return
+    with st.spinner("Saving the study"):
+        st.session_state[_LAST] = bench.save(actor, analysis, details)
+
+
+def refused(analysis: Analysis) -> None:
+    """Why there is no answer."""
+    st.header(said.finding(analysis.task, None), anchor=False)
+    for reason in analysis.gate.reasons:
+        st.markdown(plain(reason))
+    st.caption("Nothing was saved.")
+
+
+def answer(view: StudyView) -> None:
+    """What the newest image of this session was answered."""
+    task, prediction = get_task(view.task), view.prediction
+    if prediction is None:
+        return
+    with st.container(key="answer", gap="small"):
+        warn(prediction)
+        st.header(said.finding(task, prediction), anchor=False)
+        st.markdown(plain(said.confidence(task, prediction)))
+        charts.confidence_bars(task, prediction, key="quick_bars")
+        if prediction.second is not None:
+            st.markdown(plain(said.second_opinion(prediction)))
+        st.caption(f"{plain(view.patient.name)} · saved {moment(view.created)}")
+        st.page_link(
+            "pages/study.py", label="Open the study", icon=":material/radiology:",
+            query_params={"id": str(view.public_id)},
+        )  # fmt: skip
+        st.page_link("pages/results_board.py", label="Results board", icon=":material/leaderboard:")
+
+
+frame.run(page)

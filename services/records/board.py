@@ -1,0 +1,142 @@
+"""The results board: how many were looked at and what was detected, over time, and the same as a table to take away."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date
+
+from sqlalchemy import and_, case, func
+from sqlalchemy import select as select_numbers
+from sqlmodel import Session, col
+
+from services.inference.prediction import Verdict
+from services.records import audit
+from services.records.database import reading, write
+from services.records.filters import StudyFilters, conditions, positive
+from services.records.history import LARGEST_PAGE, StudySummary, find_studies
+from services.records.rights import Action, Actor, confirm, require, visible_studies
+from services.records.store import Store
+from services.records.tables import PredictionRow, Study
+
+COLUMNS = (
+    "study", "saved (UTC)", "study date", "patient", "hospital identifier", "task", "verdict", "answer", "confidence",
+)  # fmt: skip
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Day:
+    """The studies of one study date: how many, how many were answered, and how many of these with a finding."""
+
+    date: date
+    studies: int
+    answered: int
+    positive: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """The studies that fit, of how many ``patients``, by ``days`` with any, oldest first."""
+
+    patients: int
+    days: tuple[Day, ...]
+
+    @property
+    def studies(self) -> int:
+        """All of them."""
+        return sum(day.studies for day in self.days)
+
+    @property
+    def answered(self) -> int:
+        """Those with an answer that is neither uncertain nor refused."""
+        return sum(day.answered for day in self.days)
+
+    @property
+    def positive(self) -> int:
+        """Those answered with a class that their task calls positive."""
+        return sum(day.positive for day in self.days)
+
+
+def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Board:
+    """The numbers of the studies that the actor may count and that fit. Raises NotAllowed."""
+    require(actor, Action.BOARD_VIEW)
+    asked = (visible_studies(actor, Action.BOARD_VIEW), *conditions(filters or StudyFilters()))
+    # Chosen from the studies alone: the conditions ask the answers' table in subqueries of their own.
+    chosen = select_numbers(col(Study.id)).where(*asked).subquery()
+    answered = col(PredictionRow.verdict) == Verdict.ANSWERED
+    by_day = (
+        select_numbers(
+            col(Study.study_date),
+            func.count(),
+            func.sum(case((answered, 1), else_=0)),
+            func.sum(case((and_(answered, positive()), 1), else_=0)),
+        )
+        .select_from(Study)
+        .join(chosen, chosen.c.id == col(Study.id))
+        .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
+        .group_by(col(Study.study_date))
+        .order_by(col(Study.study_date))
+    )
+    people = (
+        select_numbers(func.count(func.distinct(Study.patient_id)))
+        .select_from(Study)
+        .join(chosen, chosen.c.id == col(Study.id))
+    )
+    with reading(store.engine) as session:
+        confirm(session, actor)
+        days = session.connection().execute(by_day).all()
+        patients = session.connection().execute(people).scalar_one()
+    return Board(int(patients), tuple(Day(day, *(int(number or 0) for number in numbers)) for day, *numbers in days))
+
+
+def board_csv(store: Store, actor: Actor, filters: StudyFilters | None = None) -> bytes:
+    """The studies that fit as CSV in UTF-8, newest first, and a note in the trail that they were taken out.
+
+    A cell that a spreadsheet would take for a formula begins with an apostrophe. Raises NotAllowed.
+    """
+    require(actor, Action.BOARD_EXPORT)
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    writer.writerow(COLUMNS)
+    studies = list(_all(store, actor, filters))
+    writer.writerows([_cell(text) for text in _line(study)] for study in studies)
+
+    def note(session: Session) -> None:
+        confirm(session, actor)
+        audit.record(session, actor, Action.BOARD_EXPORT, f"{len(studies)} studies")
+
+    write(store.engine, note)
+    # With the mark by which a spreadsheet knows UTF-8.
+    return lines.getvalue().encode("utf-8-sig")
+
+
+def _all(store: Store, actor: Actor, filters: StudyFilters | None) -> Iterator[StudySummary]:
+    after = None
+    while True:
+        page = find_studies(store, actor, filters, after, LARGEST_PAGE)
+        yield from page.studies
+        after = page.after
+        if after is None:
+            return
+
+
+def _line(study: StudySummary) -> tuple[str, ...]:
+    return (
+        str(study.public_id),
+        f"{study.created.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        study.study_date.isoformat(),
+        study.patient_name,
+        study.patient_identifier or "",
+        study.task,
+        study.verdict.value,
+        study.label or "",
+        "" if study.confidence is None else f"{study.confidence:.4f}",
+    )
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,87 @@
+"""The quick form and the results board, before a model answers their question and after one does."""
+
+from __future__ import annotations
+
+import pytest
+
+from pages.view import acting
+from services.imaging.phantom import as_png
+from services.records.board import board
+from services.records.tables import Role
+from tests.pages.conftest import text
+from tests.services.inference.detecting import TASK, detecting_version
+from tests.services.inference.versions import shipped_alone
+
+
+@pytest.fixture
+def detecting(room, tmp_path, monkeypatch):
+    """The room with a second model beside the shipped one, which answers whether there is a tumour."""
+    repository = shipped_alone(tmp_path / "models")
+    ref = detecting_version(repository)
+    monkeypatch.setattr(room.bench.engine, "repository", repository)
+    monkeypatch.setattr(room.bench.engine, "_answering", {})
+    return ref
+
+
+def fill(app, name: str, content: bytes):
+    app.text_input[0].set_value(name)
+    app.file_uploader[0].set_value(("slice.png", content, "image/png"))
+    return next(button for button in app.button if button.label == "Look and save").click().run()
+
+
+def test_without_a_model_every_page_says_so(sign_in):
+    app = sign_in(Role.DOCTOR)
+    if TASK.key in acting.workbench().engine.repository.live():
+        pytest.skip("A model answers this question.")
+    for page in ("quick", "analyse", "compare", "about"):
+        app.switch_page(f"pages/{page}.py").run()
+        if page == "analyse":
+            app.button_group(key="task_analyse").set_value(TASK.key).run()
+        assert not app.exception
+        assert not app.error
+        assert "No model" in text(app), page
+        if page in ("quick", "analyse"):
+            assert not app.file_uploader
+
+
+def test_a_name_and_an_image_become_an_answer_that_is_found_again(sign_in, room, detecting):
+    doctor = room.actor(Role.DOCTOR)
+    before = board(room.bench.store, doctor).studies
+    app = sign_in(Role.DOCTOR)
+    app.switch_page("pages/quick.py").run()
+    fill(app, "Ada", as_png("axial_t1c_meningioma"))
+    assert not app.exception
+    assert not app.error
+    assert "detected: the slice suggests" in app.header[0].value
+    assert "The two " in text(app)
+    assert "Ada · saved" in text(app)
+    assert board(room.bench.store, doctor).studies == before + 1
+    app.switch_page("pages/results_board.py").run()
+    assert not app.exception
+    assert {metric.label: metric.value for metric in app.metric}["Studies"] == str(before + 1)
+    app.switch_page("pages/history.py").run()
+    assert not app.exception
+
+
+def test_what_is_no_slice_or_has_no_name_is_not_saved(sign_in, room, detecting):
+    doctor = room.actor(Role.DOCTOR)
+    before = board(room.bench.store, doctor).studies
+    app = sign_in(Role.DOCTOR)
+    app.switch_page("pages/quick.py").run()
+    fill(app, " ", as_png("axial_t1c_meningioma"))
+    assert "first name" in app.warning[0].value
+    fill(app, "Ada", b"Dear colleague")
+    assert len(app.error) == 1
+    assert board(room.bench.store, doctor).studies == before
+
+
+def test_an_administrator_sees_what_a_threshold_does_and_sets_it(sign_in, detecting):
+    app = sign_in(Role.ADMIN)
+    app.switch_page("pages/admin.py").run()
+    app.segmented_control[0].set_value("Models").run()
+    assert not app.exception
+    app.slider[0].set_value(0.3).run()
+    app.button(key="set_threshold").click().run()
+    assert not app.exception
+    assert acting.workbench().engine.repository.threshold(detecting) == pytest.approx(0.3)
+    assert "detects from 30" in text(app)
