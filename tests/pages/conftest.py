@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from pages.view import acting
 from services.records.demo import DEMO_ACCOUNTS
 from services.records.people import authenticate
-from services.records.rights import Actor
+from services.records.rights import Actor, Origin
 from services.records.schema import migrate
 from services.records.tables import Role
 from services.settings import Settings, get_settings
@@ -25,6 +25,7 @@ from services.workflow import Workbench
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 180
+BROWSER = Origin("192.0.2.1", "AppTest")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def _router_first(main_script: str) -> None:
 @pytest.fixture(autouse=True)
 def _as_a_running_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script_runner, "_mpa_v1", _router_first)
+    # AppTest has no connection that would tell.
+    monkeypatch.setattr(acting, "origin", lambda: BROWSER)
 
 
 @pytest.fixture(scope="session")
