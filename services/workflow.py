@@ -197,14 +197,9 @@ class Workbench:
         what = _named(upload)
         try:
             analysis = look(
-                self.engine,
-                upload,
-                task_key=task_key,
-                network=network,
-                frame=frame,
-                overrule_reason=overrule_reason,
+                self.engine, upload, task_key=task_key, network=network, frame=frame, overrule_reason=overrule_reason,
                 limits=self.limits,
-            )
+            )  # fmt: skip
         except FalxError:
             audit.note(self.store.engine, actor, audit.PREDICTION, what, Outcome.FAILED)
             raise
