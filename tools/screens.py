@@ -98,9 +98,16 @@ def settle(driver: WebDriver) -> None:
 
 def click(driver: WebDriver, selector: str, *, last: bool = False) -> None:
     """Click the first (or last) element of a CSS selector once it is there, and wait for what follows."""
-    WebDriverWait(driver, PATIENCE).until(lambda d: d.find_elements(By.CSS_SELECTOR, selector))
-    found = driver.find_elements(By.CSS_SELECTOR, selector)[-1 if last else 0]
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", found)
+
+    def pressed(d: WebDriver) -> bool:
+        found = d.find_elements(By.CSS_SELECTOR, selector)
+        if found:
+            script = "arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()"
+            d.execute_script(script, found[-1 if last else 0])
+        return bool(found)
+
+    # The page may draw the element anew between finding and clicking it.
+    WebDriverWait(driver, PATIENCE, ignored_exceptions=(StaleElementReferenceException,)).until(pressed)
     time.sleep(0.5)
     settle(driver)
 

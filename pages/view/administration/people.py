@@ -54,11 +54,10 @@ def everybody() -> None:
 def _row(account: Account) -> None:
     name, role, state, used = st.columns(_WIDTHS, vertical_alignment="center")
     user = account.user
-    name.page_link(
-        "pages/admin.py",
-        label=plain(f"{user.full_name} · {user.username}"),
-        query_params={person.ADDRESS: str(user.public_id)},
-    )
+    name.button(
+        plain(f"{user.full_name} · {user.username}"), key=f"person_{user.public_id.hex}", type="tertiary",
+        on_click=person.go, args=(str(user.public_id),),
+    )  # fmt: skip
     role.markdown(user.role.value)
     state.markdown(person.state(account))
     used.markdown(moment(account.last_seen) if account.last_seen else DASH)

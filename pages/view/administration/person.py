@@ -56,9 +56,14 @@ def _read() -> None:
     st.session_state.pop(_DELIVERY, None)
 
 
+def go(public_id: str) -> None:
+    """To one account's address, or back to all; a button's callback, because a link to its own page keeps no query."""
+    st.query_params.from_dict({ADDRESS: public_id} if public_id else {})
+
+
 def show(text: str) -> None:
     """The account with this address."""
-    st.page_link("pages/admin.py", label="All people", icon=":material/arrow_back:", query_params={})
+    st.button("All people", key="people_all", type="tertiary", icon=":material/arrow_back:", on_click=go, args=("",))
     try:
         account = accounts.get_account(acting.store(), acting.person(), uuid.UUID(text))
     except ValueError:
