@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 
 import streamlit as st
@@ -19,7 +20,7 @@ from services.records.patient_records import (
 )
 
 QUESTION = "Who is this patient?"
-SAID = "patient_said"
+SAID, ASKING = "patient_said", "patient_asking"
 
 
 def page() -> None:
@@ -41,6 +42,8 @@ def page() -> None:
     with right:
         sharing(view)
         account(view)
+    if st.session_state.get(ASKING) == view.public_id:
+        edit(view)
 
 
 def done(what: str, work: Callable[[], None]) -> None:
@@ -52,6 +55,7 @@ def done(what: str, work: Callable[[], None]) -> None:
         failures.show(error)
         return
     kept.patient.clear()
+    ask()
     st.session_state[SAID] = what
     st.rerun()
 
@@ -71,13 +75,20 @@ def details(view: PatientView) -> None:
         st.markdown(words.plain(record.notes).replace("\n", "  \n"))
     st.caption(words.plain(f"Entered by {view.entered.full_name}."))
     with st.container(key="patient_actions", horizontal=True, vertical_alignment="center"):
-        if view.held and st.button("Edit the record", icon=":material/edit:", key="edit_record"):
-            edit(view)
+        if view.held:
+            st.button(
+                "Edit the record", icon=":material/edit:", key="edit_record", on_click=ask, args=(view.public_id,)
+            )
         theirs = {"person": str(view.public_id)}
         st.page_link("pages/history.py", label="The patient's studies", icon=":material/history:", query_params=theirs)
 
 
-@st.dialog("Edit the record")
+def ask(whose: uuid.UUID | None = None) -> None:
+    """Open the dialog for a patient; nothing closes it."""
+    st.session_state[ASKING] = whose
+
+
+@st.dialog("Edit the record", on_dismiss=ask)
 def edit(view: PatientView) -> None:
     acting.check()
     filled = patient_form.ask(view.record, "Save the record", key=f"{view.public_id.hex}_{view.version}")

@@ -15,6 +15,7 @@ from services.records.patients import find_patients
 from services.records.tables import PatientPublic
 
 MOST, COUNTED = 50, 200
+ASKING = "patients_asking"
 WIDTHS = (3, 2.4, 1.6, 1.2, 1, 2.2)
 HEADS = ("Name", "Hospital identifier", "Birth date", "Sex", "Studies", "Latest")
 
@@ -26,8 +27,9 @@ def page() -> None:
             "Search", key="patients_search", placeholder="Name or hospital identifier", icon=":material/search:",
             width=320,
         )  # fmt: skip
-        if st.button("Add a patient", icon=":material/person_add:", key="add_patient"):
-            add()
+        st.button("Add a patient", icon=":material/person_add:", key="add_patient", on_click=ask, args=(True,))
+    if st.session_state.get(ASKING):
+        add()
     found = find_patients(acting.store(), acting.person(), text, MOST)
     if not found:
         sentence = (
@@ -68,7 +70,12 @@ def line(person: PatientPublic, number: int, latest: StudySummary | None) -> Non
         last.markdown(moment(latest.created) if latest else DASH)
 
 
-@st.dialog("Add a patient")
+def ask(adding: bool = False) -> None:
+    """Open the dialog; nothing closes it."""
+    st.session_state[ASKING] = adding
+
+
+@st.dialog("Add a patient", on_dismiss=ask)
 def add() -> None:
     acting.check()
     filled = patient_form.ask(None, "Add the patient", key="add")
@@ -76,6 +83,7 @@ def add() -> None:
         return
     with failures.told():
         made = add_patient(acting.store(), acting.person(), filled.checked())
+        ask()
         st.switch_page("pages/patient.py", query_params={"id": str(made.public_id)})
 
 

@@ -26,7 +26,7 @@ class Filled:
 def ask(record: PatientRecord | None, button: str, *, key: str) -> Filled | None:
     """Draw the form, filled with ``record``. What was typed, once its button was pressed."""
     today = date.today()  # noqa: DTZ011 - the day of birth is a local one
-    old = record or PatientRecord(name="")
+    old = record or PatientRecord.model_construct(name="")
     born = old.birth_date if old.birth_date and EARLIEST <= old.birth_date <= today else None
     with st.form(f"patient_{key}", border=False):
         fields: dict[str, object] = {
