@@ -10,13 +10,13 @@ from services.records.tables.files import FileCreate, FilePublic, StudyFile
 from services.records.tables.patients import Patient, PatientCreate, PatientPublic, Sex
 from services.records.tables.reviews import (
     Decision,
+    ReasonCreate,
     Release,
     ReleaseCreate,
     ReleasePublic,
     Review,
     ReviewCreate,
     ReviewPublic,
-    WithdrawalCreate,
 )
 from services.records.tables.studies import PredictionCreate, PredictionRow, State, Study, StudyCreate
 
@@ -44,7 +44,7 @@ __all__ = [
     "Release",
     "ReleaseCreate",
     "ReleasePublic",
-    "WithdrawalCreate",
+    "ReasonCreate",
     "FileCreate",
     "FilePublic",
     "AuditEvent",

@@ -27,13 +27,13 @@ from services.records.rights import Action, Scope, may, require, scope, visible_
 from services.records.studies import get_study, read_file, save_study
 from services.records.tables import (
     Patient,
+    ReasonCreate,
     ReleaseCreate,
     ReviewCreate,
     Role,
     Study,
     User,
     UserCreate,
-    WithdrawalCreate,
 )
 from services.records.trends import agreement, by_month
 from services.records.upkeep import check
@@ -65,7 +65,7 @@ OF_ONE = {
     Action.STUDY_VIEW, Action.STUDY_PREDICT, Action.STUDY_REVIEW, Action.STUDY_RELEASE, Action.STUDY_DELETE,
     Action.RESULT_VIEW, Action.FILE_READ,
 }  # fmt: skip
-AGREE, WHY, NOTE = ReviewCreate(decision="agree"), WithdrawalCreate(reason="A mistake."), ReleaseCreate(note="Well.")
+AGREE, WHY, NOTE = ReviewCreate(decision="agree"), ReasonCreate(reason="A mistake."), ReleaseCreate(note="Well.")
 PDF = (b"%PDF-", "application/pdf", "falx.pdf")
 CELLS = [(role, action) for role in Role for action in Action]
 
