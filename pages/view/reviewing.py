@@ -10,7 +10,7 @@ from services.inference.prediction import ModelRef
 from services.records.removal import delete_study
 from services.records.reviews import said_by_the_model, withdraw_release
 from services.records.rights import Action, may
-from services.records.tables import Decision, ReleaseCreate, ReviewCreate, State, WithdrawalCreate
+from services.records.tables import Decision, ReasonCreate, ReleaseCreate, ReviewCreate, State
 from services.records.views import StudyView
 from services.reports import words as said
 from services.tasks import get_task
@@ -140,7 +140,7 @@ def _withdraw(view: StudyView) -> None:
     reason = st.text_input("Reason", max_chars=500, key="withdraw_reason")
     if st.button("Withdraw", type="primary", icon=":material/undo:", key="save_withdrawal"):
         with failures.told():
-            withdraw_release(acting.store(), acting.person(), view.public_id, WithdrawalCreate(reason=reason))
+            withdraw_release(acting.store(), acting.person(), view.public_id, ReasonCreate(reason=reason))
             _done()
 
 
@@ -166,7 +166,7 @@ def _delete(view: StudyView) -> None:
     reason = st.text_input("Reason", max_chars=500, key="delete_reason")
     if st.button("Delete study", type="primary", icon=":material/delete:", key="save_deletion"):
         with failures.told():
-            delete_study(acting.store(), acting.person(), view.public_id, WithdrawalCreate(reason=reason))
+            delete_study(acting.store(), acting.person(), view.public_id, ReasonCreate(reason=reason))
             ask()
             kept.forget_studies()
             st.session_state[DELETED] = str(view.public_id)

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from services.inference.prediction import Verdict
 from services.records import audit
 from services.records.database import reading, write
-from services.records.filters import StudyFilters, conditions, positive
+from services.records.filters import StudyFilters, conditions, own_answer, positive
 from services.records.history import LARGEST_PAGE, StudySummary, find_studies
 from services.records.rights import Action, Actor, confirm, require, visible_studies
 from services.records.store import Store
@@ -77,7 +77,7 @@ def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Bo
         )
         .select_from(Study)
         .join(chosen, chosen.c.id == col(Study.id))
-        .outerjoin(PredictionRow, col(PredictionRow.study_id) == col(Study.id))
+        .outerjoin(PredictionRow, own_answer())
         .group_by(col(Study.study_date))
         .order_by(col(Study.study_date))
     )

@@ -15,14 +15,14 @@ from services.records.database import reading, write
 from services.records.lookup import as_uuid, noting_refusals, one_study
 from services.records.rights import Action, Actor, require
 from services.records.store import Store
-from services.records.tables import PredictionRow, Release, Review, Study, StudyFile, WithdrawalCreate
+from services.records.tables import PredictionRow, ReasonCreate, Release, Review, Study, StudyFile
 
 # What belongs to a study, each by its study_id.
 PARTS = (Release, Review, PredictionRow, StudyFile)
 PURGED_AT_ONCE = 200
 
 
-def delete_study(store: Store, actor: Actor, public_id: uuid.UUID | str, reason: WithdrawalCreate) -> None:
+def delete_study(store: Store, actor: Actor, public_id: uuid.UUID | str, reason: ReasonCreate) -> None:
     """Take a study out of everybody's sight until it is restored or purged. Raises NotAllowed, NotFound."""
     require(actor, Action.STUDY_DELETE)
 

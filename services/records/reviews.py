@@ -24,6 +24,7 @@ from services.records.store import Store
 from services.records.tables import (
     Decision,
     FileCreate,
+    ReasonCreate,
     Release,
     ReleaseCreate,
     Review,
@@ -31,7 +32,6 @@ from services.records.tables import (
     State,
     Study,
     StudyFile,
-    WithdrawalCreate,
 )
 from services.records.vault import Batch
 from services.records.views import PICTURE, REPORT, StudyView, view_of
@@ -138,7 +138,7 @@ def save_release(
         return write(store.engine, work)
 
 
-def withdraw_release(store: Store, actor: Actor, public_id: uuid.UUID | str, withdrawal: WithdrawalCreate) -> StudyView:
+def withdraw_release(store: Store, actor: Actor, public_id: uuid.UUID | str, withdrawal: ReasonCreate) -> StudyView:
     """Take a release back; the patient sees the study no longer. Raises NotAllowed, NotFound, InvalidRecord."""
     require(actor, Action.STUDY_RELEASE)
 

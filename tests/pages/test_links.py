@@ -86,6 +86,7 @@ def listed(app) -> list[str]:
 @pytest.mark.parametrize(
     ("tile", "kinds_counted", "least"),
     [
+        ("awaiting_review", {"tumour", "healthy", "unsure", "refused"}, 14),
         ("uncertain_this_week", {"unsure"}, 2),
         ("refused_this_week", {"refused"}, 1),
         ("tumours_suggested", {"tumour"}, 6),

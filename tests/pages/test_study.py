@@ -118,6 +118,8 @@ def test_a_deleted_study_is_gone_until_it_is_restored(save, sign_in):
     app.text_input(key="delete_reason").set_value("Twice.").run()
     app.button(key="save_deletion").click().run()
     assert not app.exception
+    # The browser follows to the history by itself; an app under test has to be sent there for its next runs.
+    app.switch_page("pages/history.py").run()
     assert "The study was deleted." in said(app)
     app.text_input(key="history_patient").set_value("dora gone").run()
     assert "No study fits these filters" in said(app)

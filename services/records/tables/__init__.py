@@ -30,13 +30,13 @@ from services.records.tables.patients import (
 )
 from services.records.tables.reviews import (
     Decision,
+    ReasonCreate,
     Release,
     ReleaseCreate,
     ReleasePublic,
     Review,
     ReviewCreate,
     ReviewPublic,
-    WithdrawalCreate,
 )
 from services.records.tables.studies import PredictionCreate, PredictionRow, State, Study, StudyCreate
 
@@ -72,7 +72,7 @@ __all__ = [
     "Release",
     "ReleaseCreate",
     "ReleasePublic",
-    "WithdrawalCreate",
+    "ReasonCreate",
     "FileCreate",
     "FilePublic",
     "AuditEvent",

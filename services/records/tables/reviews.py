@@ -80,7 +80,7 @@ class ReleaseCreate(Checked, ReleaseBase):
     _text = field_validator("note", mode="before")(clean_text)
 
 
-class WithdrawalCreate(Checked):
+class ReasonCreate(Checked):
     """Why something is taken back or deleted."""
 
     reason: str = Field(min_length=1, max_length=500)

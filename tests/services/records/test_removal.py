@@ -15,12 +15,12 @@ from services.records.history import counts, find_studies
 from services.records.removal import delete_study, purge, restore_study
 from services.records.results import find_results, get_result
 from services.records.studies import get_study, read_file, save_study
-from services.records.tables import AuditEvent, Patient, Release, Review, Study, StudyFile, WithdrawalCreate
+from services.records.tables import AuditEvent, Patient, ReasonCreate, Release, Review, Study, StudyFile
 from services.records.upkeep import check, sweep
 from tests.services.records.kept import make_all_old
 from tests.services.records.test_reviews import released
 
-WHY = WithdrawalCreate(reason="Uploaded twice.")
+WHY = ReasonCreate(reason="Uploaded twice.")
 MONTH = timedelta(days=30)
 
 
@@ -60,7 +60,7 @@ def test_a_deleted_study_is_seen_by_nobody_until_it_is_restored(store, actors, m
 
 def test_a_reason_is_needed():
     with pytest.raises(InvalidRecord, match="reason is missing"):
-        WithdrawalCreate(reason="  ")
+        ReasonCreate(reason="  ")
 
 
 def test_a_colleague_cannot_delete(store, actors, make_study):

@@ -15,10 +15,10 @@ from services.records.tables import (
     AuditEvent,
     Decision,
     Patient,
+    ReasonCreate,
     ReleaseCreate,
     ReviewCreate,
     State,
-    WithdrawalCreate,
 )
 
 AGREE = ReviewCreate(decision="agree")
@@ -178,7 +178,7 @@ def test_nobody_else_reads_a_released_result(store, actors, make_study):
 
 def test_a_withdrawn_release_is_read_no_longer_and_says_why(store, actors, make_study):
     view = released(store, actors, make_study)
-    why = WithdrawalCreate(reason="Sent to the wrong person.")
+    why = ReasonCreate(reason="Sent to the wrong person.")
     with pytest.raises(NotFound):
         withdraw_release(store, actors["colleague"], view.public_id, why)
     after = withdraw_release(store, actors["doctor"], view.public_id, why)
