@@ -111,7 +111,7 @@ def admin(store):
 
 
 def link_in(mail: Message) -> str:
-    return re.search(r"^https://falx\.example\.org/\?link=([\w-]+)$", mail.get_content(), re.M)[1]
+    return re.search(r"^https://falx\.example\.org/\?link=([\w-]+)\r?$", mail.get_content(), re.M)[1]
 
 
 def test_an_invitation_is_mailed_encrypted_and_not_shown(store, settings, admin, server):
