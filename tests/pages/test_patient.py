@@ -55,6 +55,7 @@ def test_a_patient_is_added_and_edited_and_the_second_of_two_editors_is_told(sig
     assert app.title[0].value == "Who is this patient?"
     assert "Ada \\*Lovelace\\*" in text(app)
     public_id = app.query_params["id"]
+    open_patient(app, public_id)
     press(app, "Edit the record")
     field(app, "Phone").set_value("7")
     # Meanwhile, somewhere else:
