@@ -153,7 +153,7 @@ def test_a_patient_reads_a_released_result_in_plain_words(save, sign_in, room):
     for word in ("%", "pituitary", "Known since 2019", "TEST5", "confidence"):
         assert word not in words, word
     assert downloads(app) == {"Download the report (PDF)"}
-    assert len(app.get("imgs")) == 1
+    assert len(app.get("image")) == 1
 
 
 def test_two_studies_of_one_patient_are_ticked_and_shown_beside_each_other(save, sign_in):
@@ -168,7 +168,7 @@ def test_two_studies_of_one_patient_are_ticked_and_shown_beside_each_other(save,
     follow(app, next(link for link in app.page_link if link.proto.label == "See the two side by side"))
     assert app.title[0].value == "What has changed?"
     assert [head.value for head in app.subheader] == ["06 May 2024", "14 Aug 2024"]
-    assert len(app.get("imgs")) == 2
+    assert len(app.get("image")) == 2
 
 
 def test_studies_of_two_patients_are_not_shown_beside_each_other(save, sign_in):
