@@ -35,34 +35,37 @@ def _table(name: str, *columns: sa.Column[Any], people: tuple[str, ...]) -> None
         op.create_index(f"ix_{name}_{column}", name, [column])
 
 
+def _add(table: str, name: str, kind: Any, value: str) -> None:
+    """A column that must be filled, filled with ``value`` where rows exist."""
+    with op.batch_alter_table(table) as changed:
+        changed.add_column(sa.Column(name, kind, nullable=True))
+    op.execute(f"UPDATE {table} SET {name} = {value}")
+    with op.batch_alter_table(table) as changed:
+        changed.alter_column(name, existing_type=kind, nullable=False)
+
+
 def upgrade() -> None:
     """Add what was missing; every stored study awaits its review."""
+    _add("study", "state", WORD, "'awaiting'")
+    _add("study", "deletion_reason", sa.String(500), "''")
     with op.batch_alter_table("study") as study:
-        study.add_column(sa.Column("state", WORD, nullable=False, server_default="awaiting"))
         study.add_column(sa.Column("deleted", TIME, nullable=True))
         study.add_column(sa.Column("deleted_by_id", sa.Integer(), nullable=True))
-        study.add_column(sa.Column("deletion_reason", sa.String(500), nullable=False, server_default=""))
         study.create_foreign_key("fk_study_deleted_by_id_user", "user", ["deleted_by_id"], ["id"])
-        study.alter_column("state", existing_type=WORD, existing_nullable=False, server_default=None)
-        study.alter_column(
-            "deletion_reason", existing_type=sa.String(500), existing_nullable=False, server_default=None
-        )
     op.create_index("ix_study_deleted_by_id", "study", ["deleted_by_id"])
     op.create_index("ix_study_reader_id_study_date_public_id", "study", BY_DAY)
     op.create_index("ix_study_reader_id_state_created_public_id", "study", BY_STATE)
     op.drop_index("ix_study_reader_id_study_date", "study")
+    _add("prediction", "position", sa.Integer(), "1")
     with op.batch_alter_table("prediction") as prediction:
-        prediction.add_column(sa.Column("position", sa.Integer(), nullable=False, server_default="1"))
-        prediction.alter_column("position", existing_type=sa.Integer(), existing_nullable=False, server_default=None)
         # In this order: MariaDB keeps an index that a foreign key needs.
         prediction.create_unique_constraint("uq_prediction_study_id_position", ["study_id", "position"])
         prediction.create_unique_constraint(
             "uq_prediction_study_id_network_version", ["study_id", "network", "version"]
         )
         prediction.drop_constraint("uq_prediction_study_id", type_="unique")
+    _add("file", "version", sa.Integer(), "1")
     with op.batch_alter_table("file") as file:
-        file.add_column(sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
-        file.alter_column("version", existing_type=sa.Integer(), existing_nullable=False, server_default=None)
         file.create_unique_constraint("uq_file_study_id_kind_version", ["study_id", "kind", "version"])
         file.drop_constraint("uq_file_study_id_kind", type_="unique")
     _table(
@@ -88,11 +91,19 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop reviews, releases, amended reports and further answers; deleted studies are seen again."""
+    """Drop reviews, releases, all reports but the one in force and further answers; deleted studies are seen again."""
     op.drop_table("study_release")
     op.drop_table("review")
-    op.execute("DELETE FROM file WHERE version > 1")
-    op.execute("DELETE FROM prediction WHERE position > 1")
+    # MariaDB deletes from no table that the condition reads, unless it is read into another first.
+    op.execute(
+        "DELETE FROM file WHERE id IN (SELECT id FROM (SELECT earlier.id FROM file earlier JOIN file later "
+        "ON later.study_id = earlier.study_id AND later.kind = earlier.kind AND later.version > earlier.version) "
+        "AS amended)"
+    )
+    op.execute(
+        "DELETE FROM prediction WHERE id IN (SELECT id FROM (SELECT later.id FROM prediction later JOIN prediction own "
+        "ON own.study_id = later.study_id AND own.position < later.position) AS further)"
+    )
     with op.batch_alter_table("file") as file:
         file.create_unique_constraint("uq_file_study_id_kind", ["study_id", "kind"])
         file.drop_constraint("uq_file_study_id_kind_version", type_="unique")
