@@ -8,9 +8,9 @@ from pages.view import acting, frame, kept, viewer, words
 from services.errors import FalxError, NotFound
 from services.imaging.overlay import at_most, overlay
 from services.records.views import StudyView
+from services.reopening import Reopened
 from services.reports import words as said
 from services.tasks import get_task
-from services.workflow import Reopened
 
 QUESTION = "What has changed?"
 

@@ -14,11 +14,12 @@ from services.records.reviews import NewReview, label_of, save_release, save_rev
 from services.records.rights import Action, Actor, require
 from services.records.tables import Decision, ReleaseCreate, ReviewCreate
 from services.records.views import StudyView
+from services.reopening import Reopened, reopen
 from services.reports import content
 from services.reports.evidence import evidence_of
 from services.reports.report import build_report
 from services.tasks import get_task
-from services.workflow import Reopened, Workbench, file_stem, patient_details
+from services.workflow import Workbench, file_stem, patient_details
 
 LONGEST_PICTURE = 1600
 
@@ -26,7 +27,7 @@ LONGEST_PICTURE = 1600
 def review(bench: Workbench, actor: Actor, public_id: uuid.UUID | str, review: ReviewCreate) -> StudyView:
     """Store a doctor's review, and the report again with what it says. Raises FalxError with a sentence."""
     require(actor, Action.STUDY_REVIEW)
-    stored, new = bench.reopen(actor, public_id), NewReview(review)
+    stored, new = reopen(bench, actor, public_id), NewReview(review)
     view = stored.view
     details = content.ReviewDetails(
         reviewer=actor.full_name,
@@ -50,7 +51,7 @@ def release(
     Raises FalxError with a sentence.
     """
     require(actor, Action.STUDY_RELEASE)
-    stored = bench.reopen(actor, public_id)
+    stored = reopen(bench, actor, public_id)
     name = f"{file_stem(stored.view.study_date, stored.view.public_id)}.png"
     picture = to_png(at_most(stored.slice.pixels, LONGEST_PICTURE))
     return save_release(bench.store, actor, public_id, release, reviewed, (picture, "image/png", name))
@@ -59,7 +60,7 @@ def release(
 def ask_again(bench: Workbench, actor: Actor, public_id: uuid.UUID | str, network: str) -> StudyView:
     """Store the answer of another network that serves beside the study's own. Raises FalxError with a sentence."""
     require(actor, Action.STUDY_PREDICT)
-    stored = bench.reopen(actor, public_id)
+    stored = reopen(bench, actor, public_id)
     task = get_task(stored.view.task)
     answer = bench.engine.answer(prepare(stored.slice.pixels, task.preparation), task, network)
     return save_opinion(bench.store, actor, public_id, answer.prediction)
@@ -70,7 +71,7 @@ def side_by_side(
 ) -> tuple[Reopened, Reopened]:
     """Two studies of one patient, the earlier first. Raises FalxError with a sentence."""
     first, second = sorted(
-        (bench.reopen(actor, one), bench.reopen(actor, other)),
+        (reopen(bench, actor, one), reopen(bench, actor, other)),
         key=lambda stored: (stored.view.study_date, stored.view.created),
     )
     if first.view.patient.public_id != second.view.patient.public_id:

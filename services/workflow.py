@@ -14,13 +14,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from services.errors import DamagedFile, FalxError, InvalidRecord, NotPreparable
+from services.errors import FalxError, InvalidRecord, NotPreparable
 from services.imaging.decode import decode, without_identity
 from services.imaging.gate import GateDecision, check
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.overlay import to_png
 from services.imaging.prepare import Prepared, prepare
-from services.imaging.slice import FloatImage, Slice
+from services.imaging.slice import Slice
 from services.inference.engine import Engine
 from services.inference.prediction import Answer, HeatMap, Outline, Prediction
 from services.inference.repository import ModelRepository
@@ -29,7 +29,7 @@ from services.records import audit
 from services.records.patients import ChosenPatient, choose_patient, contradictions
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
-from services.records.studies import NewStudy, get_study, read_file, save_study
+from services.records.studies import NewStudy, save_study
 from services.records.tables import Outcome, PatientBase, PatientCreate, StudyCreate
 from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView
 from services.reports import content
@@ -155,16 +155,6 @@ class Details:
 
 
 @dataclass(frozen=True, eq=False)
-class Reopened:
-    """A stored study with its picture: the slice decoded again from the upload, the stored heat map and outline."""
-
-    view: StudyView
-    slice: Slice
-    heat: HeatMap | None
-    outline: Outline | None
-
-
-@dataclass(frozen=True, eq=False)
 class Workbench:
     """All that the path needs, opened once a process and shared by its sessions and threads."""
 
@@ -237,24 +227,6 @@ class Workbench:
         report = build_report(self._report_content(actor, analysis, _new_study(analysis, details), patient))
         audit.note(self.store.engine, actor, audit.REPORT, _named(analysis.upload))
         return report
-
-    def reopen(self, actor: Actor, public_id: uuid.UUID | str) -> Reopened:
-        """A stored study with its picture, for someone who may see it. Raises FalxError with a sentence."""
-        view = get_study(self.store, actor, public_id)
-        image = decode(read_file(self.store, actor, public_id, UPLOAD), frame=view.frame, limits=self.limits)
-        heat, outline = None, None
-        if HEAT_MAP in view.files and view.prediction is not None:
-            values = self._stored_map(actor, view, HEAT_MAP, image)
-            heat = HeatMap(values, view.prediction.label, view.heat_map_layer, view.heat_map_method)
-        if OUTLINE in view.files:
-            outline = Outline(self._stored_map(actor, view, OUTLINE, image), 0.5)
-        return Reopened(view, image, heat, outline)
-
-    def _stored_map(self, actor: Actor, view: StudyView, kind: str, image: Slice) -> FloatImage:
-        values = decode(read_file(self.store, actor, view.public_id, kind), limits=self.limits).pixels
-        if values.shape != image.shape:
-            raise DamagedFile(f"The stored {kind.replace('_', ' ')} does not fit its slice. Analyse the slice again.")
-        return values
 
     def _patient(self, actor: Actor, analysis: Analysis, details: Details) -> tuple[PatientBase, tuple[str, ...]]:
         """Who is typed or chosen, and in what the file's header contradicts the choice.

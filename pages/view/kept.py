@@ -15,7 +15,8 @@ from services.records.patient_records import get_patient
 if TYPE_CHECKING:
     from services.records.patient_records import PatientView
     from services.records.rights import Actor
-    from services.workflow import Analysis, Reopened, Upload
+    from services.reopening import Reopened
+    from services.workflow import Analysis, Upload
 
 
 @st.cache_data(scope="session", max_entries=3, ttl="1h", show_spinner=False)
@@ -37,7 +38,9 @@ def analysed(
 @st.cache_data(scope="session", max_entries=3, ttl="10m", show_spinner=False)
 def reopened(user_id: int, public_id: str, _actor: Actor) -> Reopened:
     """A stored study with its picture; a look at it is noted once each time that it is opened anew."""
-    return acting.workbench().reopen(_actor, public_id)
+    from services.reopening import reopen
+
+    return reopen(acting.workbench(), _actor, public_id)
 
 
 @st.cache_data(scope="session", max_entries=2, ttl="10m", show_spinner=False)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from services.errors import NotFound
+from services.errors import NotAllowed, NotFound
 from services.records import audit
 from services.records.rights import Action, Actor, confirm, no_such_study, require, visible_studies
 from services.records.tables import Outcome, Study
@@ -36,10 +36,10 @@ def one_study(
 
 @contextmanager
 def noting_refusals(engine: Engine, actor: Actor, action: Action, public_id: uuid.UUID | str) -> Iterator[None]:
-    """Note in the trail where the block finds no such study for this actor."""
+    """Note in the trail where the block finds no such study for this actor, or none that their role may ask for."""
     try:
         yield
-    except NotFound:
+    except (NotAllowed, NotFound):
         what = f"study {as_uuid(public_id) or 'unreadable'}"
         audit.note(engine, actor, action, what, Outcome.REFUSED)
         raise

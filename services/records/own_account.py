@@ -85,14 +85,15 @@ def export_own(store: Store, actor: Actor) -> dict[str, Any]:
     """
     require(actor, Action.ACCOUNT_OWN)
 
-    def work(session: Session) -> dict[str, Any]:
+    # First, so that the export names itself.
+    audit.note(store.engine, actor, "account.export", f"account {actor.public_id}")
+    with reading(store.engine) as session:
         confirm(session, actor)
-        audit.record(session, actor, "account.export", f"account {actor.public_id}")
         user = session.get_one(User, actor.user_id)
         mine = session.exec(select(SignInSession).where(SignInSession.user_id == user.id)).all()
         record = session.exec(select(Patient).where(Patient.account_id == user.id)).first()
         own = Study.patient_id == (record.id if record else None)
-        studies = session.exec(select(Study).where(own, visible_studies(actor, Action.STUDY_FIND))).all()
+        studies = session.exec(select(Study).where(own, visible_studies(actor, Action.RESULT_VIEW))).all()
         trail = session.exec(select(AuditEvent).where(AuditEvent.user_id == user.id).order_by(col(AuditEvent.id)))
         since = session.exec(select(SecondFactor.since).where(SecondFactor.user_id == user.id)).first()
         return {
@@ -111,8 +112,6 @@ def export_own(store: Store, actor: Actor) -> dict[str, Any]:
                 one.model_dump(mode="json", include={"at", "action", "object", "outcome"}) for one in trail.all()
             ],
         }
-
-    return write(store.engine, work)
 
 
 def prove(store: Store, actor: Actor, password: str) -> None:

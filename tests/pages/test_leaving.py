@@ -12,6 +12,7 @@ from services.errors import RecordsError
 from services.imaging.phantom import as_png
 from services.records.people import authenticate, close_session, create_user
 from services.records.tables import PatientCreate, Role, UserCreate
+from services.reopening import reopen
 from services.workflow import Details, Upload
 from tests.pages.conftest import PATIENCE, ROOT, submit, text
 from tests.pages.test_analyse import FINDINGS, give, press
@@ -137,7 +138,7 @@ def test_a_study_that_one_doctor_has_open_stays_closed_to_the_next(sign_in, seco
     assert "Only The First" not in text(app)
     assert set(asked[1:]) == {("reopen", "second")}
     with pytest.raises(RecordsError):
-        room.bench.reopen(second, str(view.public_id))
+        reopen(room.bench, second, str(view.public_id))
 
 
 def test_a_control_notices_that_the_session_was_ended(sign_in, room):

@@ -25,6 +25,7 @@ from services.records.studies import read_file
 from services.records.tables import PatientCreate
 from services.records.trail import find_events
 from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD
+from services.reopening import reopen
 from services.settings import Settings
 from services.workflow import Details, Upload, Workbench
 
@@ -70,7 +71,7 @@ def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
     text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(report(bench, doctor, view))).pages)
     for words in ("Ελένη Żółć", "Headache", str(view.public_id)[:8], "Not a medical device"):
         assert words in text
-    again = bench.reopen(doctor, view.public_id)
+    again = reopen(bench, doctor, view.public_id)
     assert np.array_equal(again.slice.pixels, analysis.slice.pixels)
     assert again.heat is not None
     assert np.abs(again.heat.values - analysis.heat.values).max() <= 0.5 / 255 + 1e-6
@@ -121,7 +122,7 @@ def test_only_those_who_may_save_studies_may_analyse(bench, actors, doctor, role
             use(actor, analysis, details())
     view = bench.save(doctor, analysis, details("Someone"))
     with pytest.raises((NotAllowed, NotFound)):
-        bench.reopen(actor, view.public_id)
+        reopen(bench, actor, view.public_id)
 
 
 def test_a_bad_file_stores_nothing(bench, doctor):

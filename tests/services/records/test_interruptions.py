@@ -206,7 +206,7 @@ def test_a_real_disk_that_is_full(full, small_disk, address, store, doctor, make
     else:
         engine, vault = store.engine, FolderVault(small_disk / "vault", make_keyring(None, None))
     filler = small_disk / "filler"
-    filler.write_bytes(bytes(1_000_000))
+    filler.write_bytes(bytes(1_500_000))
     on_it = Store(engine, vault, demo=False, sign_in_lasts=timedelta(days=1), key=store.key)
     studies = [make_study(upload=os.urandom(60_000), study={"notes": "x" * 4000}) for _ in range(400)]
     refused = []

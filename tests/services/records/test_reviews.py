@@ -76,8 +76,8 @@ def test_a_review_keeps_the_models_finding_and_the_first_report(store, doctor, m
     ("kind", "label"), [({}, "glioma"), ({"unsure": True}, "indeterminate"), ({"refused": True}, "indeterminate")]
 )
 def test_who_agrees_takes_the_models_verdict(store, doctor, make_study, answer, kind, label):
-    unsure = {"prediction": answer("glioma", 0.5)} if kind.pop("unsure", False) else {}
-    saved = save_study(store, doctor, make_study(**kind, **unsure))
+    unsure = kind == {"unsure": True}
+    saved = save_study(store, doctor, make_study(**{"prediction": answer("glioma", 0.5)} if unsure else kind))
     view = save_review(store, doctor, saved.public_id, NewReview(AGREE), pdf())
     assert view.review.label == label
     with pytest.raises(InvalidRecord, match="what the model says"):
