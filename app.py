@@ -31,6 +31,8 @@ PAGES = {
 
 
 def pages_of(actor: Actor) -> list[st.Page]:
+    # Its questions are those that only ask whether there is something.
+    quick = any(task.detects for task in acting.answered())
     return [
         st.Page(
             f"pages/{name}.py",
@@ -38,7 +40,7 @@ def pages_of(actor: Actor) -> list[st.Page]:
             icon=f":material/{icon}:",
             url_path=name,
             default=name == "home",
-            visibility="visible" if listed else "hidden",
+            visibility="visible" if listed and (name != "quick" or quick) else "hidden",
         )
         for name, (title, icon, right, listed) in PAGES.items()
         if right is None or may(actor, right)

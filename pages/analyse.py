@@ -8,7 +8,6 @@ import streamlit as st
 
 from pages.view import acting, answer, details, failures, frame, intake, kept, questions, viewer
 from services.errors import FalxError
-from services.tasks import TASKS
 from services.tasks.task import Task
 from services.workflow import Analysis, Upload
 
@@ -19,14 +18,14 @@ def page() -> None:
     upload = intake.current()
     if upload is None:
         frame.title("What does it show?", "Upload one image. The answer is a suggestion for a trained reader.")
-        task = questions.choose(tuple(TASKS.values()), key="analyse")
+        task = questions.choose(acting.answered(), key="analyse")
         if questions.is_answered(task):
             intake.open_zone(task)
         else:
             questions.say_unanswered(task)
         return
     row = frame.title("What does it show?")
-    task = questions.choose(tuple(TASKS.values()), key="analyse")
+    task = questions.choose(acting.answered(), key="analyse")
     if not questions.is_answered(task):
         with row:
             intake.closed_zone(None)

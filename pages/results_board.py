@@ -13,7 +13,7 @@ from services.records.board import Board, board, board_csv
 from services.records.filters import StudyFilters
 from services.records.history import find_studies
 from services.records.rights import Action, may, require
-from services.tasks import TASKS, get_task
+from services.tasks import get_task
 
 NEWEST, PERIODS, EARLIEST = 20, 12, date(1900, 1, 1)
 
@@ -55,7 +55,9 @@ def asked() -> StudyFilters:
     """The filters as they stand above the numbers."""
     today = date.today()  # noqa: DTZ011 - the study's day is the local one
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="medium"):
-        task = st.pills("Question", list(TASKS), format_func=lambda key: get_task(key).title, key="board_task")
+        tasks, task = [task.key for task in acting.answered()], None
+        if len(tasks) > 1:
+            task = st.pills("Question", tasks, format_func=lambda key: get_task(key).title, key="board_task")
         found = st.pills("Answer", ["positive"], format_func=lambda _: "Only with a finding", key="board_positive")
         first, last = (
             st.date_input(

@@ -21,6 +21,7 @@ from services.records.startup import check_startup
 from services.records.store import Store, open_store
 from services.settings import get_settings
 from services.tasks import TASKS, get_task
+from services.tasks.task import Task
 
 if TYPE_CHECKING:
     from services.workflow import Workbench
@@ -51,6 +52,12 @@ def workbench() -> Workbench:
     from services.workflow import Workbench
 
     return Workbench.open(get_settings())
+
+
+def answered() -> tuple[Task, ...]:
+    """The tasks that a model serves, in the catalogue's order; all of them where none is served."""
+    live = workbench().engine.repository.live()
+    return tuple(task for task in TASKS.values() if task.key in live) or tuple(TASKS.values())
 
 
 @st.cache_resource(show_spinner=False)

@@ -15,7 +15,7 @@ from services.inference.prediction import Verdict
 from services.records.filters import StudyFilters
 from services.records.history import Sort, find_studies, readers
 from services.records.tables import State
-from services.tasks import TASKS, get_task
+from services.tasks import get_task
 
 # The filters that the pages gone through belong to, and the keys of these pages.
 TRAIL = "history_trail"
@@ -58,9 +58,7 @@ def _take_address(labels: Collection[str]) -> None:
 
 def ask() -> Sought:
     """The filters as they stand above the table."""
-    task = get_task(acting.TASK)
-    if len(TASKS) > 1:
-        task = get_task(str(st.session_state.get("history_task") or acting.TASK))
+    task = get_task(str(st.session_state.get("history_task") or acting.TASK))
     names = {POSITIVE: "Any tumour"} | {c.key: c.name.capitalize() for c in task.classes}
     _take_address(names)
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -104,9 +102,10 @@ def ask() -> Sought:
 
 
 def _task() -> str | None:
-    if len(TASKS) == 1:
+    tasks = [task.key for task in acting.answered()]
+    if len(tasks) == 1:
         return None
-    return st.pills("Task", list(TASKS), format_func=lambda key: TASKS[key].title, key="history_task", wrap=True)
+    return st.pills("Task", tasks, format_func=lambda key: get_task(key).title, key="history_task", wrap=True)
 
 
 def _days() -> tuple[date | None, date | None]:
@@ -125,7 +124,7 @@ def _confidence() -> tuple[float, float]:
 
 
 def _network() -> str | None:
-    networks = sorted({network for task in TASKS.values() for network in task.networks})
+    networks = sorted({network for task in acting.answered() for network in task.networks})
     return st.selectbox("Model", networks, index=None, placeholder="Any", key="history_network")
 
 

@@ -33,15 +33,18 @@ def test_without_a_model_every_page_says_so(sign_in):
     app = sign_in(Role.DOCTOR)
     if TASK.key in acting.workbench().engine.repository.live():
         pytest.skip("A model answers this question.")
-    for page in ("quick", "analyse", "compare", "about"):
+    for page in ("quick", "compare", "about"):
         app.switch_page(f"pages/{page}.py").run()
-        if page == "analyse":
-            app.button_group(key="task_analyse").set_value(TASK.key).run()
         assert not app.exception
         assert not app.error
         assert "No model" in text(app), page
-        if page in ("quick", "analyse"):
+        if page == "quick":
             assert not app.file_uploader
+    for page, key in (("analyse", "task_analyse"), ("history", "history_task"), ("results_board", "board_task")):
+        app.switch_page(f"pages/{page}.py").run()
+        assert not app.exception
+        offered = [choice.key for choice in app.button_group]
+        assert key not in offered, page
 
 
 def test_a_name_and_an_image_become_an_answer_that_is_found_again(sign_in, room, detecting):
