@@ -54,6 +54,19 @@ def open_a_study(driver: WebDriver) -> None:
     click(driver, '[class*="st-key-row_history_"] [data-testid="stPageLink"] a', last=True)
 
 
+def open_a_patient(driver: WebDriver) -> None:
+    """Open the record of the first patient of the list."""
+    click(driver, '[class*="st-key-row_patient_"] [data-testid="stPageLink"] a')
+
+
+def open_the_trail(driver: WebDriver) -> None:
+    """Choose the administration's part with the trail."""
+    parts = driver.find_elements(By.CSS_SELECTOR, '[data-testid="stButtonGroup"] button')
+    driver.execute_script("arguments[0].click()", next(part for part in parts if part.text.strip() == "Trail"))
+    time.sleep(0.5)
+    settle(driver)
+
+
 @dataclass(frozen=True)
 class Shot:
     """One picture: its file's name, who is signed in ("" for nobody), the address, and what is done there first."""
@@ -73,9 +86,12 @@ SHOTS = (
     Shot("history", "doctor", "history"),
     Shot("study", "doctor", "history?verdict=answered", open_a_study),
     Shot("patients", "doctor", "patients"),
+    Shot("patient", "doctor", "patients", open_a_patient),
+    Shot("results-board", "doctor", "results_board"),
     Shot("model-metrics", "researcher", "compare"),
     Shot("home-patient", "patient", ""),
     Shot("administration", "admin", "admin"),
+    Shot("trail", "admin", "admin", open_the_trail),
     Shot("account", "admin", "account"),
     Shot("about", "doctor", "about"),
     Shot("home-light", "doctor", "", scheme="light"),
