@@ -120,7 +120,8 @@ def _release(view: StudyView) -> None:
         st.markdown("Review the study first.")
         return
     st.markdown("The patient reads this sentence, your note, the slice without the heat map, and the report.")
-    st.info(words.plain(get_task(view.task).lay_finding(view.review.label)), icon=":material/person:")
+    with st.container(key="lay_finding", border=True):
+        st.markdown(f":material/person: {words.plain(get_task(view.task).lay_finding(view.review.label))}")
     note = st.text_area(
         "Your note, in plain words", view.release.note if view.release else "", max_chars=4000, height=160,
         key="release_note", placeholder="What this means for the patient, and what comes next",

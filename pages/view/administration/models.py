@@ -27,7 +27,7 @@ def show() -> None:
         st.error(plain(failure), icon=":material/error:")
     refs = repository.refs()
     if not refs:
-        st.info("No model is registered. Make one with “python -m training register”.")
+        st.markdown("No model is registered. Make one with “python -m training register”.")
         return
     state = []
     for ref in refs:

@@ -81,7 +81,7 @@ def show(text: str) -> None:
             border="horizontal", hide_index=True, hide_header=True, alt="The account.",
         )  # fmt: skip
         if user.demo:
-            st.info("This is one of the demonstration's accounts, which everybody shares: it stays as it is.")
+            st.caption("This is one of the demonstration's accounts, which everybody shares: it stays as it is.")
         else:
             _details(account)
             _role(account)

@@ -28,7 +28,7 @@ def show() -> None:
             border="horizontal", hide_index=True, hide_header=True, alt="Your account.",
         )  # fmt: skip
         if mine.demo:
-            st.info("This is one of the demonstration's accounts, which everybody shares: it stays as it is.")
+            st.caption("This is one of the demonstration's accounts, which everybody shares: it stays as it is.")
         else:
             _form(mine.full_name, mine.email or "")
         st.caption("Signing out ends this sign-in on the server; a copy of its cookie opens nothing from then on.")
