@@ -19,6 +19,7 @@ from services.records.schema import migrate
 from services.records.store import open_store
 from services.records.tables import Role, UserCreate
 from services.settings import get_settings
+from services.tasks import TASKS
 from tests.pages.conftest import PATIENCE, ROOT, submit, text
 
 PASSWORD = "four words that fit"
@@ -34,6 +35,8 @@ def house(tmp_path, monkeypatch):
     with open_store(get_settings()) as store:
         monkeypatch.setattr(acting, "records", lambda: (store, ()))
         monkeypatch.setattr(acting, "start_warm_up", lambda: None)
+        # The workbench is opened once a process, and not on this database.
+        monkeypatch.setattr(acting, "answered", lambda: tuple(TASKS.values()))
         yield store
     get_settings.cache_clear()
 
