@@ -11,6 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.view import acting
+from services.inference.engine import Engine
+from services.inference.repository import ModelRepository
 from services.records import second_factor
 from services.records.accounts import find_accounts, invite
 from services.records.people import authenticate, create_admin, create_user
@@ -19,7 +21,7 @@ from services.records.schema import migrate
 from services.records.store import open_store
 from services.records.tables import Role, UserCreate
 from services.settings import get_settings
-from services.tasks import TASKS
+from services.workflow import Workbench, limits_of
 from tests.pages.conftest import PATIENCE, ROOT, submit, text
 
 PASSWORD = "four words that fit"
@@ -35,8 +37,10 @@ def house(tmp_path, monkeypatch):
     with open_store(get_settings()) as store:
         monkeypatch.setattr(acting, "records", lambda: (store, ()))
         monkeypatch.setattr(acting, "start_warm_up", lambda: None)
-        # The workbench is opened once a process, and not on this database.
-        monkeypatch.setattr(acting, "answered", lambda: tuple(TASKS.values()))
+        # The pages' own is opened once a process, and not on this database.
+        engine = Engine(ModelRepository(get_settings().models_dir))
+        bench = Workbench(engine, store, limits_of(get_settings()), demo=False)
+        monkeypatch.setattr(acting, "workbench", lambda: bench)
         yield store
     get_settings.cache_clear()
 
