@@ -8,11 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.view import acting
+from services import reopening
 from services.errors import RecordsError
 from services.imaging.phantom import as_png
 from services.records.people import authenticate, close_session, create_user
 from services.records.tables import PatientCreate, Role, UserCreate
-from services.reopening import reopen
 from services.workflow import Details, Upload
 from tests.pages.conftest import PATIENCE, ROOT, submit, text
 from tests.pages.test_analyse import FINDINGS, give, press
@@ -32,14 +32,14 @@ def second(room):
 def asked(room, monkeypatch):
     """Who asked for an analysis and who opened a study, one entry each time that a service really worked."""
     calls = []
-    for name in ("analyse", "reopen"):
-        real = getattr(type(room.bench), name)
+    for holder, name in ((type(room.bench), "analyse"), (reopening, "reopen")):
+        real = getattr(holder, name)
 
-        def noted(self, actor, *args, real=real, name=name, **options):
+        def noted(bench, actor, *args, real=real, name=name, **options):
             calls.append((name, actor.username))
-            return real(self, actor, *args, **options)
+            return real(bench, actor, *args, **options)
 
-        monkeypatch.setattr(type(room.bench), name, noted)
+        monkeypatch.setattr(holder, name, noted)
     return calls
 
 
@@ -138,7 +138,7 @@ def test_a_study_that_one_doctor_has_open_stays_closed_to_the_next(sign_in, seco
     assert "Only The First" not in text(app)
     assert set(asked[1:]) == {("reopen", "second")}
     with pytest.raises(RecordsError):
-        reopen(room.bench, second, str(view.public_id))
+        reopening.reopen(room.bench, second, str(view.public_id))
 
 
 def test_a_control_notices_that_the_session_was_ended(sign_in, room):
