@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -122,11 +122,9 @@ def sharing(view: PatientView) -> None:
     others = [person for person in colleagues(acting.store(), acting.person()) if person.public_id not in there]
     if not others:
         return
-    with st.form("share", border=False):
-        chosen = st.selectbox("Another doctor", others, index=None, format_func=named, key="share_with")
-        asked = st.form_submit_button("Share the patient", icon=":material/group_add:", key="share")
+    chosen = someone("share", "Another doctor", others, ("Share the patient", "group_add"))
     st.caption("They see and change this record, and see all studies of the patient.")
-    if asked and chosen is not None:
+    if chosen is not None:
         done(
             words.plain(f"{chosen.full_name} sees this patient now."),
             lambda: share_patient(acting.store(), acting.person(), view.public_id, chosen.public_id),
@@ -155,15 +153,21 @@ def account(view: PatientView) -> None:
     if not waiting:
         st.caption("No account waits for a record. The patient makes one on the sign-in page.")
         return
-    with st.form("link", border=False):
-        chosen = st.selectbox("Waiting account", waiting, index=None, format_func=named, key="link_to")
-        asked = st.form_submit_button("Link the account", icon=":material/link:", key="link")
+    chosen = someone("link", "Waiting account", waiting, ("Link the account", "link"))
     st.caption("Make sure that the account is this patient's: it will read every result that is released.")
-    if asked and chosen is not None:
+    if chosen is not None:
         done(
             words.plain(f"{chosen.full_name} reads the released results of this patient from now on."),
             lambda: link_account(acting.store(), acting.person(), view.public_id, chosen.public_id),
         )
+
+
+def someone(key: str, label: str, people: Sequence[Person], button: tuple[str, str]) -> Person | None:
+    """The person whom the form named ``key`` was sent with; ``button`` is its words and its icon."""
+    with st.form(key, border=False):
+        chosen = st.selectbox(label, people, index=None, format_func=named, key=f"{key}_to")
+        asked = st.form_submit_button(button[0], icon=f":material/{button[1]}:", key=key)
+    return chosen if asked else None
 
 
 def named(person: Person) -> str:

@@ -51,6 +51,8 @@ def test_an_invited_person_signs_in_and_is_out_at_the_next_click_after_being_dea
     write(other, "Password", PASSWORD)
     click(other, '[data-testid="stFormSubmitButton"] button')
     read(other, "What needs me?")
+    # The page is there before the browser has its cookie; an address opened in between asks to sign in.
+    WebDriverWait(other, PATIENCE).until(lambda d: d.get_cookie(COOKIE))
     go(other, app.url, "account")
     read(other, "Dr Amir Rahimi")
 
