@@ -34,7 +34,8 @@ class RunSettings:
     changes of style and place, less than 1 in a last run that refines (He et al., "Data Augmentation Revisited", 2019);
     ``mixup`` is the alpha by which pictures are blended, 0 for not at all; ``ema`` is the momentum of the averaged
     weights that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass. ``averaged``
-    names the runs whose weights were averaged; ``test_fold`` is the fold that nothing is learnt from or chosen by.
+    names the runs whose weights were averaged, ``adopted`` the registered version whose weights these are;
+    ``test_fold`` is the fold that nothing is learnt from or chosen by.
     ``teachers`` are the folders of finished runs whose mean answer to the same changed pictures takes ``teaching`` of
     the lesson's weight. ``pixels`` is the side of the slices it learns from, 0 for the task's own: most of a run costs
     half at 160, and a shorter one goes on from it at full size (Touvron et al., "Fixing the train-test resolution
@@ -65,6 +66,7 @@ class RunSettings:
     mixed_precision: bool = False
     keep_last: bool = False
     averaged: tuple[str, ...] = ()
+    adopted: str = ""
     test_fold: str = TEST_FOLD
     teachers: tuple[str, ...] = ()
     teaching: float = 0.7
@@ -174,10 +176,10 @@ def starting_weights(settings: RunSettings) -> str:
 def recipe_of(run: Path) -> RunSettings:
     """The settings of a finished run as any fold can use them: from the starting weights, in one go.
 
-    Teachers have seen the other folds' test images, so they go. Raises RunError where the run is a mean of runs, which
-    have seen them too.
+    Teachers have seen the other folds' test images, so they go. Raises RunError where the run is a mean of runs or a
+    version, which have seen them too.
     """
     settings = read_settings(run)
-    if settings.averaged:
-        raise RunError(f"{run} is a mean of runs, which no fold can repeat; name one of those with --like.")
+    if settings.averaged or settings.adopted:
+        raise RunError(f"{run} is a mean of runs or a version, which no fold can repeat; name another with --like.")
     return replace(settings, weights=starting_weights(settings), teachers=())

@@ -7,15 +7,18 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from services.inference.card import EVALUATION, SCORES
+from services.inference.card import EVALUATION, OUTLINE, SCORES, WEIGHTS
 from services.inference.engine import Engine
 from services.inference.figures import PartFigures
+from services.inference.networks import get_arrays
 from services.inference.repository import ModelRepository
 from services.inference.scores import read_scores
 from services.settings import ROOT
@@ -25,7 +28,8 @@ from training.corpus import read_corpora
 from training.evaluation.report import evaluate
 from training.evaluation.robustness import CHANGES
 from training.evaluation.shortcuts import VIEWS
-from training.finished import WITH_PICTURES
+from training.finished import WITH_PICTURES, FinishedRun
+from training.run import RunError, read_settings, recipe_of
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +115,28 @@ def test_calibrate_register_evaluate_and_serve(run, corpus, others, models):
     assert model.card.ref == ref
     assert model.card.outline is not None
     assert model.familiarity is not None
+
+
+def test_a_version_becomes_a_run_that_holds_what_it_ships(run, corpus, models, tmp_path):
+    named = ["--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--models", str(models)]
+    invoke("adopt", "brain_tumor_type/vgg16/1", *named, "--run", str(tmp_path / "again"))
+    again, first = read_settings(tmp_path / "again"), read_settings(run)
+    assert again == replace(first, adopted="brain_tumor_type/vgg16/1")
+    finished = FinishedRun(tmp_path / "again", None)
+    with np.load(models / "brain_tumor_type/vgg16/1" / WEIGHTS) as shipped:
+        held = get_arrays(finished.model)
+        assert all(np.array_equal(held[name], shipped[name]) for name in shipped.files)
+    assert (tmp_path / "again" / OUTLINE).exists()
+    with pytest.raises(RunError, match="no fold can repeat"):
+        recipe_of(tmp_path / "again")
+    for arguments, words in (
+        (named, "holds a run already"),
+        ([*named[2:], "--run", str(tmp_path / "other")], "do not hold the images"),
+    ):
+        refused = CliRunner().invoke(
+            app, ["adopt", "brain_tumor_type/vgg16/1", "--run", str(tmp_path / "again"), *arguments]
+        )
+        assert words in str(refused.exception)
 
 
 def test_evaluate_says_when_the_images_are_others(corpus, models):

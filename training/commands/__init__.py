@@ -10,6 +10,7 @@ import typer
 from services.inference.backend import load_backend
 
 if TYPE_CHECKING:
+    from services.inference.prediction import ModelRef
     from training.finished import FinishedRun
 
 app = typer.Typer(
@@ -36,3 +37,13 @@ def finished_run(run: Path, cache: Path, *, flips: bool = True) -> FinishedRun:
     from training.finished import FinishedRun
 
     return FinishedRun(run, cache, flips=flips)
+
+
+def version_ref(version: str) -> ModelRef:
+    """A version by its name on the command line; raises ModelNotFound where that is none."""
+    from services.errors import ModelNotFound
+    from services.inference.prediction import ModelRef
+
+    if version.count("/") != 2:
+        raise ModelNotFound(f"“{version}” is no version; write it like brain_tumor_type/efficientnet/1.")
+    return ModelRef(*version.split("/"))

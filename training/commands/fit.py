@@ -1,4 +1,4 @@
-"""Commands that make a run: train, average, calibrate."""
+"""Commands that make a run: train, adopt, average, calibrate and what is learnt beside it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from services.inference.backend import load_backend
-from training.commands import CACHE, NO_DATA, RUN, TASK, Cache, Data, Run, TaskKey, app, finished_run
+from training.commands import (
+    CACHE,
+    MODELS,
+    NO_DATA,
+    RUN,
+    TASK,
+    Cache,
+    Data,
+    Models,
+    Run,
+    TaskKey,
+    app,
+    finished_run,
+    version_ref,
+)
 
 
 @app.command()
@@ -94,6 +108,24 @@ def _given(context: typer.Context) -> set[str]:
 def _source(context: typer.Context, name: str) -> str:
     source = context.get_parameter_source(name)
     return source.name if source else ""
+
+
+@app.command()
+def adopt(
+    version: Annotated[str, typer.Argument(metavar="TASK/NETWORK/VERSION", help="A registered version.")],
+    data: Data = NO_DATA,
+    run: Run = RUN,
+    weights: Annotated[str, typer.Option(help="The file that it began with, where that is a .npz.")] = "",
+    models: Models = MODELS,
+) -> None:
+    """Make a run of a registered version, for others to go on from, to be taught by, or to be averaged with."""
+    from services.inference.repository import ModelRepository
+
+    load_backend()
+    from training.adopt import adopt as write
+
+    best = write(ModelRepository(models), version_ref(version), data, run, weights=weights)
+    typer.echo(f"The weights are in {best}. Next: python -m training train --weights {run}")
 
 
 @app.command()

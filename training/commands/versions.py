@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.inference.backend import load_backend
-from training.commands import CACHE, MODELS, RUN, Cache, Models, Run, app, finished_run
+from training.commands import CACHE, MODELS, RUN, Cache, Models, Run, app, finished_run, version_ref
 
 if TYPE_CHECKING:
     from services.inference.prediction import ModelRef
@@ -49,7 +49,7 @@ def ensemble(
 
     if len(set(of)) < 2:
         raise ModelNotFound("An ensemble needs at least two different versions; name each with --of.")
-    ref, evaluation = register_ensemble(ModelRepository(models), [_ref(version) for version in of])
+    ref, evaluation = register_ensemble(ModelRepository(models), [version_ref(version) for version in of])
     show(evaluation)
     typer.echo(f"Registered {ref}.")
 
@@ -67,16 +67,7 @@ def promote(
 
     if force is not bool(reason.strip()):
         raise typer.BadParameter("--force needs --reason with some words, and --reason needs --force.")
-    _promote(ModelRepository(models), _ref(version), default=default, forced=reason)
-
-
-def _ref(version: str) -> ModelRef:
-    from services.errors import ModelNotFound
-    from services.inference.prediction import ModelRef
-
-    if version.count("/") != 2:
-        raise ModelNotFound(f"“{version}” is no version; write it like brain_tumor_type/efficientnet/1.")
-    return ModelRef(*version.split("/"))
+    _promote(ModelRepository(models), version_ref(version), default=default, forced=reason)
 
 
 def _promote(repository: ModelRepository, ref: ModelRef, *, default: bool, forced: str = "") -> None:
@@ -110,7 +101,7 @@ def export(
     """Write a version as one Keras file that gives calibrated probabilities, with its card and self-test."""
     from services.inference.repository import ModelRepository
 
-    ref = _ref(version)
+    ref = version_ref(version)
     load_backend()
     from training.export import export as write
 
