@@ -50,7 +50,7 @@ class Network:
     outline_layers: tuple[str, ...]
     settle_normalisation: bool
     kept: tuple[str, ...] = ()
-    side: int = 224
+    side: int = 448
 
     @property
     def feature_layers(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pytest
 
 from services.inference.networks import build
 from training.average import average
-from training.run import BEST, SETTINGS, RunError, RunSettings, averaged_settings, read_settings
+from training.run import BEST, OUTLINE, SETTINGS, RunError, RunSettings, averaged_settings, read_settings
 
 SETTINGS_OF_ALL = RunSettings("brain_tumor_type", "efficientnet", ("brain_mri",), "none")
 
@@ -39,6 +39,18 @@ def test_every_weight_is_the_mean_and_val_is_what_no_run_learnt_from(tmp_path):
     for before, after in zip(first, model.get_weights(), strict=True):
         assert np.array(after) == pytest.approx(before + 1, abs=1e-5)
     assert read_settings(tmp_path / "mean").averaged == tuple(str(run) for run in runs)
+
+
+def test_heads_for_outlines_are_averaged_where_every_run_has_one(tmp_path):
+    model = build("efficientnet", 4)
+    runs = [finished(tmp_path / name, SETTINGS_OF_ALL, model) for name in "ab"]
+    settings = averaged_settings(runs)
+    np.savez(runs[0] / OUTLINE, **{"outline/kernel": np.float16([1, 2])})
+    average(settings, tmp_path / "one")
+    assert not (tmp_path / "one" / OUTLINE).exists()
+    np.savez(runs[1] / OUTLINE, **{"outline/kernel": np.float16([3, 6])})
+    average(settings, tmp_path / "both")
+    assert np.load(tmp_path / "both" / OUTLINE)["outline/kernel"].tolist() == [2, 4]
 
 
 def test_runs_that_have_no_average_are_refused(tmp_path):
