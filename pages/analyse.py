@@ -7,9 +7,9 @@ import hashlib
 import streamlit as st
 
 from pages.view import acting, answer, details, failures, frame, intake, kept, questions, viewer
+from services.analysis import Analysis, Upload
 from services.errors import FalxError
 from services.tasks.task import Task
-from services.workflow import Analysis, Upload
 
 SAVED, ASKING = "analyse_saved", "analyse_asking"
 

@@ -8,12 +8,12 @@ from functools import lru_cache
 import streamlit as st
 
 from pages.view.words import plain
+from services.analysis import Upload
 from services.imaging.overlay import to_png
 from services.imaging.phantom import PhantomInfo, as_dicom, draw, phantom
 from services.imaging.slice import Slice
 from services.settings import get_settings
 from services.tasks.task import Task
-from services.workflow import Upload
 
 SAMPLES = (
     "axial_t1c_meningioma",

@@ -13,10 +13,10 @@ from pages.view import acting
 from services.records.patient_records import get_patient
 
 if TYPE_CHECKING:
+    from services.analysis import Analysis, Upload
     from services.records.patient_records import PatientView
     from services.records.rights import Actor
     from services.reopening import Reopened
-    from services.workflow import Analysis, Upload
 
 
 @st.cache_data(scope="session", max_entries=3, ttl="1h", show_spinner=False)

@@ -15,14 +15,17 @@ from services.records.database import reading, write
 from services.records.lookup import noting_refusals, one_study
 from services.records.rights import Action, Actor, confirm, require, visible_studies
 from services.records.store import Store
-from services.records.tables import Release, Review, Study, User
+from services.records.tables import Release, Review, Study, StudyImage, User
 
 MOST_RESULTS = 200
 
 
 @dataclass(frozen=True)
 class Result:
-    """A released study; ``label`` is the reviewing doctor's finding: a class of the task, OTHER or INDETERMINATE."""
+    """A released study; ``label`` is the reviewing doctor's finding: a class of the task, OTHER or INDETERMINATE.
+
+    ``images`` are the numbers of its images, the leading one first.
+    """
 
     public_id: uuid.UUID
     study_date: date
@@ -32,6 +35,7 @@ class Result:
     reviewed: datetime
     note: str
     released: datetime
+    images: tuple[int, ...]
 
 
 def find_results(store: Store, actor: Actor) -> tuple[Result, ...]:
@@ -45,7 +49,7 @@ def find_results(store: Store, actor: Actor) -> tuple[Result, ...]:
             .order_by(col(Release.id).desc())
             .limit(MOST_RESULTS)
         ).all()
-        return tuple(_result(*row) for row in found)
+        return tuple(_result(session, *row) for row in found)
 
 
 def get_result(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Result:
@@ -54,7 +58,7 @@ def get_result(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Result
     def work(session: Session) -> Result:
         study = one_study(session, actor, Action.RESULT_VIEW, public_id)
         audit.record(session, actor, Action.RESULT_VIEW, f"study {study.public_id}")
-        return _result(*session.exec(_released().where(Study.id == study.id)).one())
+        return _result(session, *session.exec(_released().where(Study.id == study.id)).one())
 
     try:
         with noting_refusals(store.engine, actor, Action.RESULT_VIEW, public_id):
@@ -76,7 +80,8 @@ def _released() -> Select[Study, Review, Release, str]:
     )
 
 
-def _result(study: Study, review: Review, release: Release, doctor: str) -> Result:
+def _result(session: Session, study: Study, review: Review, release: Release, doctor: str) -> Result:
+    numbers = session.exec(select(StudyImage.number).where(StudyImage.study_id == study.id)).all()
     return Result(
         public_id=study.public_id,
         study_date=study.study_date,
@@ -86,4 +91,5 @@ def _result(study: Study, review: Review, release: Release, doctor: str) -> Resu
         reviewed=review.created,
         note=release.note,
         released=release.created,
+        images=tuple(sorted(numbers, key=lambda number: (number != study.leading_image, number))),
     )

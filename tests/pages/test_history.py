@@ -8,12 +8,13 @@ from datetime import date, timedelta
 import pytest
 
 from pages.view import acting
+from services.analysis import Upload
 from services.imaging.phantom import as_png
 from services.inference.prediction import Verdict
 from services.records.filters import StudyFilters
 from services.records.history import find_studies
 from services.records.tables import PatientCreate, Role
-from services.workflow import Details, Upload
+from services.workflow import Details
 from tests.pages.conftest import follow, text
 
 MANY = 23

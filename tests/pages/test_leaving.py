@@ -9,11 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 from pages.view import acting
 from services import reopening
+from services.analysis import Upload
 from services.errors import RecordsError
 from services.imaging.phantom import as_png
 from services.records.people import authenticate, close_session, create_user
 from services.records.tables import PatientCreate, Role, UserCreate
-from services.workflow import Details, Upload
+from services.workflow import Details
 from tests.pages.conftest import PATIENCE, ROOT, submit, text
 from tests.pages.test_analyse import FINDINGS, give, press
 

@@ -12,6 +12,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from services import followup
+from services.analysis import Upload
 from services.errors import InvalidRecord, NotAllowed, NotFound
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.engine import Engine
@@ -24,7 +25,7 @@ from services.records.studies import get_study, read_file
 from services.records.tables import PatientCreate, ReleaseCreate, ReviewCreate
 from services.records.views import PICTURE, REPORT
 from services.settings import Settings
-from services.workflow import Details, Upload, Workbench
+from services.workflow import Details, Workbench
 
 TASK = "brain_tumor_type"
 OVERRIDE = ReviewCreate(decision="override", label="other", reason="A cavernoma, known since 2019 (Żółć).")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
+from services.analysis import Upload
 from services.errors import FalxError, NotAllowed, NotFound
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.prediction import Verdict
@@ -27,7 +28,7 @@ from services.records.trail import find_events
 from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD
 from services.reopening import reopen
 from services.settings import Settings
-from services.workflow import Details, Upload, Workbench
+from services.workflow import Details, Workbench
 
 TASK = "brain_tumor_type"
 UPLOADED = Upload(as_dicom("axial_t1c_meningioma"), "slice.dcm")

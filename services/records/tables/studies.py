@@ -59,7 +59,9 @@ class StudyCreate(Checked, StudyBase):
 
 
 class Study(StudyBase, table=True):
-    """A stored study; ``reader_id`` is the user who made it and sees it, ``leading_image`` the number of its leading image.
+    """A stored study; ``reader_id`` is the user who made it and sees it, ``leading_image`` the number of one image.
+
+    That image's own answer is the study's, by the rule of services.inference.leading.
 
     A study with a moment in ``deleted`` is seen by nobody until it is restored, or purged with all that belongs to it.
     """

@@ -14,7 +14,7 @@ from services.records.rights import Actor
 from services.records.studies import save_study
 from services.records.tables import AuditEvent, PredictionRow, Study, User
 from services.records.upkeep import check, storage
-from tests.services.records.kept import row_numbers
+from tests.services.records.kept import contents, row_numbers
 
 
 def reader(store):
@@ -76,7 +76,7 @@ def test_the_state_of_the_store(store, actors, doctor, make_study):
     save_study(store, doctor, new)
     found = storage(store, actors["admin"])
     assert (found.revision, found.files, found.key) == (found.newest, 2, None)
-    assert found.file_bytes == sum(len(content) for content, _, _ in new.files.values())
+    assert found.file_bytes == sum(len(content) for _, _, content in contents(new))
     assert found.database_bytes > 10_000
     assert found.database.startswith(("SQLite 3", "MariaDB 1"))
     assert found.vault == str(store.vault.folder)

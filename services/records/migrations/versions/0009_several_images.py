@@ -83,10 +83,11 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """A study keeps its leading image, with that image's answers and files, and its reports."""
-    op.execute(
-        "DELETE FROM file WHERE image <> 0 AND image <> (SELECT leading_image FROM study WHERE study.id = file.study_id)"
-    )
-    op.execute("DELETE FROM prediction WHERE image <> (SELECT leading_image FROM study WHERE study.id = prediction.study_id)")
+    for table in ("file", "prediction"):
+        op.execute(
+            f"DELETE FROM {table} WHERE image <> 0 AND image <> "
+            f"(SELECT leading_image FROM study WHERE study.id = {table}.study_id)"
+        )
     with op.batch_alter_table("file") as file:
         file.create_unique_constraint("uq_file_study_id_kind_version", ["study_id", "kind", "version"])
         file.drop_constraint("uq_file_study_id_image_kind_version", type_="unique")
