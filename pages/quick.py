@@ -58,7 +58,7 @@ def look(task: Task, name: str, upload: Upload) -> None:
         refused(analysis)
         return
     with st.spinner("Saving the study"):
-        st.session_state[_LAST] = bench.save(actor, analysis, details)
+        st.session_state[_LAST] = bench.save(actor, [analysis], details)
 
 
 def refused(analysis: Analysis) -> None:

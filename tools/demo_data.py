@@ -53,7 +53,7 @@ def fill(bench: Workbench) -> int:
         analysis = bench.analyse(doctor, Upload(data, f"{key}.{ending}"), task_key=next(iter(TASKS)))
         patient = PatientCreate(name=name, identifier=f"DEMO-{number:04d}", birth_date=born, sex=sex)
         details = Details(patient, today - timedelta(days=days), description=phantom(key).title)
-        bench.save(doctor, analysis, details)
+        bench.save(doctor, [analysis], details)
     return len(STUDIES)
 
 

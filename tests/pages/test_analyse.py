@@ -26,7 +26,7 @@ def analyse(sign_in):
 
 
 def give(app, name: str, content: bytes):
-    app.file_uploader[0].set_value((name, content, "application/octet-stream"))
+    app.file_uploader[0].set_value([(name, content, "application/octet-stream")])
     app.run()
     return app
 
@@ -232,7 +232,7 @@ def test_another_doctors_study_is_not_found(sign_in, room):
         other, Upload(as_png("axial_t1c_meningioma", seed=9), "slice.png"), task_key=acting.TASK
     )
     details = Details(PatientCreate(name="Not Yours"), date(2024, 5, 6))
-    view = room.bench.save(other, analysis, details)
+    view = room.bench.save(other, [analysis], details)
 
     app = sign_in(Role.DOCTOR)
     app.query_params["id"] = str(view.public_id)

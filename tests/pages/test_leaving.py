@@ -121,7 +121,7 @@ def test_a_study_that_one_doctor_has_open_stays_closed_to_the_next(sign_in, seco
     doctor = room.actor(Role.DOCTOR)
     upload = Upload(as_png("coronal_t1c_pituitary", seed=44), "slice.png")
     analysis = room.bench.analyse(doctor, upload, task_key=acting.TASK)
-    view = room.bench.save(doctor, analysis, Details(PatientCreate(name="Only The First"), date(2024, 5, 6)))
+    view = room.bench.save(doctor, [analysis], Details(PatientCreate(name="Only The First"), date(2024, 5, 6)))
     asked.clear()
     app = sign_in(Role.DOCTOR)
     app.query_params["id"] = str(view.public_id)

@@ -32,7 +32,7 @@ def save(room, analysis):
 
     def save_study(name="Marie Curie", identifier="TEST1", taken=date(2024, 5, 6)):
         details = Details(PatientCreate(name=name, identifier=identifier), taken, "Follow-up")
-        return room.bench.save(room.actor(Role.DOCTOR), analysis, details)
+        return room.bench.save(room.actor(Role.DOCTOR), [analysis], details)
 
     return save_study
 

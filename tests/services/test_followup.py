@@ -59,7 +59,7 @@ def answers(bench, doctor):
 
 
 def save(bench, doctor, analysis, name="Ελένη Żółć", day=date(2024, 4, 30)):
-    return bench.save(doctor, analysis, Details(PatientCreate(name=name, identifier=f"F-{name}"), day))
+    return bench.save(doctor, [analysis], Details(PatientCreate(name=name, identifier=f"F-{name}"), day))
 
 
 def words(bench, actor, view, version=None) -> str:
@@ -137,6 +137,6 @@ def test_another_model_that_serves_is_asked_about_the_stored_slice(bench, doctor
     (tmp_path / "live.json").write_text(json.dumps(live), encoding="utf-8")
     before = dataclasses.replace(bench, engine=Engine(ModelRepository(tmp_path)))
     view = followup.ask_again(before, doctor, saved.public_id, change["network"])
-    (opinion,) = view.opinions
+    (opinion,) = view.lead.opinions
     assert (opinion.model.network, opinion.model.version) == (change["network"], change["before"])
     assert view.prediction == saved.prediction

@@ -80,9 +80,9 @@ PDF = (b"%PDF-", "application/pdf", "falx.pdf")
 
 # Those that name one object, which has to be the actor's.
 OF_ONE = {
-    Action.STUDY_VIEW, Action.STUDY_EXTEND, Action.STUDY_PREDICT, Action.STUDY_REVIEW, Action.STUDY_RELEASE, Action.STUDY_DELETE,
-    Action.RESULT_VIEW, Action.FILE_READ, Action.PATIENT_VIEW, Action.PATIENT_EDIT, Action.PATIENT_SHARE,
-    Action.PATIENT_LINK,
+    Action.STUDY_VIEW, Action.STUDY_EXTEND, Action.STUDY_PREDICT, Action.STUDY_REVIEW, Action.STUDY_RELEASE,
+    Action.STUDY_DELETE, Action.RESULT_VIEW, Action.FILE_READ, Action.PATIENT_VIEW, Action.PATIENT_EDIT,
+    Action.PATIENT_SHARE, Action.PATIENT_LINK,
 }  # fmt: skip
 
 
