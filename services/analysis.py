@@ -16,9 +16,10 @@ from services.imaging.gate import GateDecision
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.overlay import to_png
 from services.imaging.prepare import Prepared
-from services.imaging.slice import Slice
+from services.imaging.slice import PatientHint, Slice
 from services.inference.prediction import Answer, HeatMap, Outline, Prediction
 from services.records.parts import File, NewImage
+from services.records.patients import differences
 from services.records.tables import ImageCreate
 from services.records.views import HEAT_MAP, OUTLINE, UPLOAD
 from services.reports import content
@@ -85,6 +86,18 @@ def all_different(slices: Sequence[Slice]) -> None:
                 raise InvalidRecord(
                     f"Images {other + 1} and {place + 1} are the same picture. Leave one of them out of the study."
                 )
+
+
+def one_patient(headers: Sequence[PatientHint | None]) -> None:
+    """Raise InvalidRecord where two files' headers name different people: a study is of one patient."""
+    known = [header for header in headers if header is not None]
+    for header in known[1:]:
+        found = differences(known[0], header)
+        if found:
+            raise InvalidRecord(
+                f"The files' headers name different patients: the {' and '.join(found)} differs. Leave the images of "
+                "the other patient out, or choose a patient from the records and confirm that it is the same person."
+            )
 
 
 def new_images(

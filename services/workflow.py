@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from services.analysis import Analysis, Upload, all_different, file_stem, new_images, reported
+from services.analysis import Analysis, Upload, all_different, file_stem, new_images, one_patient, reported
 from services.errors import FalxError, InvalidRecord, NotPreparable
 from services.imaging.decode import decode
 from services.imaging.gate import GateDecision, check
@@ -203,6 +203,7 @@ class Workbench:
     ) -> tuple[PatientBase, tuple[str, ...]]:
         """Who is typed or chosen, and in what the files' headers contradict the choice."""
         if not isinstance(details.patient, ChosenPatient):
+            one_patient([analysis.slice.patient for analysis in analyses])
             return details.patient, ()
         patient = choose_patient(self.store, actor, details.patient.public_id)
         return patient, self.contradicted(analyses, patient, same_person=details.same_person)
