@@ -26,7 +26,7 @@ def analyse(sign_in):
 
 
 def give(app, name: str, content: bytes):
-    app.file_uploader[0].set_value([(name, content, "application/octet-stream")])
+    app.file_uploader[0].set_value((name, content, "application/octet-stream"))
     app.run()
     return app
 
