@@ -306,14 +306,9 @@ def _images(session: Session, studies: Collection[int | None]) -> Mapping[int, S
     )
     found = defaultdict[int, list[ImageSummary]](list)
     for study, number, answer in session.exec(query).all():
-        summary = ImageSummary(
-            number=number,
-            verdict=answer.verdict if answer else Verdict.REFUSED,
-            label=answer.label if answer else None,
-            confidence=answer.confidence if answer else None,
-            model=_model(answer),
-        )
-        found[study].append(summary)
+        verdict = answer.verdict if answer else Verdict.REFUSED
+        label, confidence = (answer.label, answer.confidence) if answer else (None, None)
+        found[study].append(ImageSummary(number, verdict, label, confidence, _model(answer)))
     return found
 
 

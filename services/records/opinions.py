@@ -35,7 +35,7 @@ def save_opinion(
             raise InvalidRecord(f"The answer of {answer.model} is not one to the task “{study.task}”: ask again.")
         known = view_of(session, study).image(image)
         if known.prediction is None:
-            raise InvalidRecord("The check refused this image, so no model answers it. Analyse it again to overrule.")
+            raise InvalidRecord("The check refused this slice, so no model answers it. Analyse it again to overrule.")
         if answer.model in {opinion.model for opinion in (known.prediction, *known.opinions)}:
             raise InvalidRecord(f"The answer of {answer.model} is stored already.")
         position = 2 + len(known.opinions)

@@ -67,6 +67,7 @@ def test_files_given_at_once_are_one_study_that_grows_from_its_own_page(analyse,
     assert (len(view.images), view.lead.number) == (2, 2)
 
     # The stored study shows the leading image first, and every other one with its own answer and files.
+    app.switch_page("pages/study.py").run()
     assert app.title[0].value == "What did this study show?"
     assert bars(app) == leading
     assert "Image 2 of 2 leads" in text(app)
@@ -89,6 +90,7 @@ def test_files_given_at_once_are_one_study_that_grows_from_its_own_page(analyse,
     assert app.title[0].value == "What did this study show?"
     assert len(saved(room, "SEV-1").images) == 3
     assert "Image 3 added by" in text(app)
+    assert images(app).value == 1
     app.query_params.clear()
     app.switch_page("pages/history.py").run()
     assert "of 3" in text(app)
