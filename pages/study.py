@@ -44,7 +44,8 @@ def draw(view: StudyView, task: Task) -> None:
     """One of the study's images with its answer, what is common to all of them, and the ways to the others."""
     names = [several.name(task, image.prediction) for image in view.images]
     lead = view.images.index(view.lead)
-    image = view.images[several.choose(names, lead, key=str(view.public_id))]
+    # With another image another one may lead, and is shown first again.
+    image = view.images[several.choose(names, lead, key=f"{view.public_id}_{len(names)}")]
     shown, actor = None if image is view.lead else image.number, acting.person()
     with st.spinner("Opening the image"):
         opened = kept.reopened(actor.user_id, str(view.public_id), shown, actor)
