@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from services.analysis import Upload
 from services.imaging.decode import decode
 from services.imaging.phantom import PHANTOMS, as_png
 from services.imaging.prepare import prepare
@@ -14,7 +15,6 @@ from services.inference.engine import Engine
 from services.inference.repository import ModelRepository
 from services.settings import get_settings
 from services.tasks import get_task
-from services.workflow import Upload
 
 TASK = "brain_tumor_type"
 

@@ -1,123 +1,208 @@
-"""A slice comes in, the answer stands beside it; then the report, and the study is saved."""
+"""Slices come in, the answers stand beside them; then the report, and the study is saved or gets further images."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from pages.view import acting, answer, details, failures, frame, intake, kept, questions, viewer
+from pages.view import acting, answer, details, failures, frame, intake, kept, questions, several, viewer, words
+from pages.view.intake import Taken
+from services import followup
+from services.analysis import Analysis
 from services.errors import FalxError
+from services.inference.leading import leading
+from services.records.tables import MOST_IMAGES
+from services.records.views import StudyView
+from services.tasks import get_task
 from services.tasks.task import Task
-from services.workflow import Analysis, Upload
 
+QUESTION = "What does it show?"
 SAVED, ASKING = "analyse_saved", "analyse_asking"
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An image at hand and what became of it."""
+
+    taken: Taken
+    found: Analysis | FalxError
+
+
 def page() -> None:
-    upload = intake.current()
-    if upload is None:
-        frame.title("What does it show?", "Upload one image. The answer is a suggestion for a trained reader.")
-        task = questions.choose(acting.answered(), key="analyse")
-        if questions.is_answered(task):
-            intake.open_zone(task)
-        else:
-            questions.say_unanswered(task)
-        return
-    row = frame.title("What does it show?")
-    task = questions.choose(acting.answered(), key="analyse")
+    study = stored()
+    intake.meant_for(str(study.public_id) if study else "", MOST_IMAGES - (len(study.images) if study else 0))
+    note = "Upload one image, or several of one study. Each answer is a suggestion for a trained reader."
+    if study is not None:
+        note = words.plain(f"Further images for {study.patient.name}, study of {words.day(study.study_date)}.")
+    row = frame.title(QUESTION, note if study is not None or not intake.taken() else "")
+    task = get_task(study.task) if study else questions.choose(acting.answered(), key="analyse")
     if not questions.is_answered(task):
-        with row:
-            intake.closed_zone(None)
+        if intake.taken():
+            with row:
+                intake.closed_zone(intake.taken()[0], None)
         questions.say_unanswered(task)
         return
-    digest = hashlib.sha256(upload.data).hexdigest()
-    try:
-        analysis = look(upload, digest, task)
-    except FalxError as error:
-        with row:
-            intake.closed_zone(None)
-        failures.show(error)
-        choose_frame()
+    if not intake.taken():
         intake.open_zone(task)
         return
+    intake.say_left_out()
+    images = [look(taken, task) for taken in intake.taken()]
+    draw(row, task, images, study)
+
+
+def stored() -> StudyView | None:
+    """The stored study that the address names for further images."""
+    public_id, actor = st.query_params.get("study", ""), acting.person()
+    return kept.reopened(actor.user_id, public_id, None, actor).view if public_id else None
+
+
+def look(taken: Taken, task: Task) -> Seen:
+    """The analysis, with a word on what takes time, or what is wrong with the file."""
+    live = acting.workbench().engine.repository.live()
+    served = str([live.get(key) for key in (task.key, task.second_opinion)])
+    # The decoder's own choice and the slider's first value are the same frame, and one analysis.
+    chosen, (first, _) = st.session_state.get(f"chosen_{taken.key}"), frames(taken)
+    shown = taken.frame if chosen is None or chosen == first else int(chosen) - 1
+    reason = st.session_state.get(overruled(task, taken, chosen or first), "")
+    loading = acting.start_warm_up().is_alive()
+    said = "Loading the model, once after each start of Falx" if loading else "Looking at the slice"
+    actor, upload, digest = acting.person(), taken.upload, hashlib.sha256(taken.upload.data).hexdigest()
+    try:
+        with st.spinner(said, show_time=loading):
+            analysis = kept.analysed(actor.user_id, digest, upload.name, shown, reason, task.key, served, actor, upload)
+    except FalxError as error:
+        return Seen(taken, error)
+    st.session_state.setdefault(f"frames_{taken.key}", (analysis.slice.frame + 1, analysis.slice.frames))
+    return Seen(taken, analysis)
+
+
+def draw(row: DeltaGenerator, task: Task, images: Sequence[Seen], study: StudyView | None) -> None:
+    """One of the images with its answer, and the ways to the others."""
+    names = [
+        "not readable" if isinstance(seen.found, FalxError) else several.name(task, seen.found.prediction)
+        for seen in images
+    ]
+    # What leads a stored study is not for the new images alone to say.
+    first, lead = (1, leading_one(task, images)) if study is None else (len(study.images) + 1, None)
+    shown = images[several.choose(names, lead, first=first, key=intake.key())]
+    taken, analysis = shown.taken, shown.found
     with row:
-        intake.closed_zone(analysis.slice)
+        intake.closed_zone(taken, None if isinstance(analysis, FalxError) else analysis.slice)
+    if isinstance(analysis, FalxError):
+        failures.show(analysis)
+        choose_frame(taken)
+        if len(images) > 1:
+            leave_out(taken)
+        else:
+            intake.open_zone(task)
+        return
     with st.container(key="reading"):
         left, right = st.columns([2, 1], gap="medium")
         with left:
-            viewer.draw(analysis.task, analysis.slice, analysis.heat, analysis.outline, key=intake.key())
-            choose_frame()
+            viewer.draw(task, analysis.slice, analysis.heat, analysis.outline, key=taken.key)
+            choose_frame(taken)
             with st.expander("What the file says", icon=":material/description:"):
                 viewer.facts(analysis.slice)
         with right:
             answer.draw(
-                analysis.task, analysis.prediction, analysis.heat, analysis.gate.reasons, analysis.overrule_reason,
-                key=intake.key(), actions=lambda: act(analysis),
+                task, analysis.prediction, analysis.heat, analysis.gate.reasons, analysis.overrule_reason,
+                key=taken.key, actions=lambda: act(task, shown.taken, analysis, images, study),
             )  # fmt: skip
 
 
-def look(upload: Upload, digest: str, task: Task) -> Analysis:
-    """The analysis, with a word on what takes time."""
-    live = acting.workbench().engine.repository.live()
-    served = str([live.get(key) for key in (task.key, task.second_opinion)])
-    # The decoder's own choice and the slider's first value are the same frame, and one analysis.
-    chosen, (first, _) = st.session_state.get(f"frame_{intake.key()}"), frames()
-    shown = None if chosen is None or chosen == first else int(chosen) - 1
-    reason = st.session_state.get(overruled(task, chosen or first), "")
-    loading = acting.start_warm_up().is_alive()
-    said = "Loading the model, once after each start of Falx" if loading else "Looking at the slice"
-    actor = acting.person()
-    with st.spinner(said, show_time=loading):
-        analysis = kept.analysed(actor.user_id, digest, upload.name, shown, reason, task.key, served, actor, upload)
-    if shown is None:
-        st.session_state[f"frames_{intake.key()}"] = analysis.slice.frame + 1, analysis.slice.frames
-    return analysis
+def leading_one(task: Task, images: Sequence[Seen]) -> int | None:
+    """The index of the image that would lead the study, None while one of them is not read."""
+    answers = [seen.found.prediction for seen in images if isinstance(seen.found, Analysis)]
+    return leading(task, answers) if len(answers) == len(images) else None
 
 
-def frames() -> tuple[int | None, int]:
-    """The frame of the upload that was shown first, counted from 1, and how many there are; None before that."""
-    return st.session_state.get(f"frames_{intake.key()}", (None, 1))
+def frames(taken: Taken) -> tuple[int | None, int]:
+    """The frame of the file that was shown first, counted from 1, and how many there are; None before that."""
+    return st.session_state.get(f"frames_{taken.key}", (None, 1))
 
 
-def choose_frame() -> None:
+def choose_frame(taken: Taken) -> None:
     """Below the picture, or below the sentence about a frame that cannot be answered."""
-    first, many = frames()
-    if many > 1:
-        st.slider(f"Frame, of {many}", 1, many, first, key=f"frame_{intake.key()}")
+    first, many = frames(taken)
+    if many < 2:
+        return
+    widget, chosen = f"frame_{taken.key}", f"chosen_{taken.key}"
+
+    def choose() -> None:
+        # Streamlit lets go of a slider's value while another image is shown.
+        st.session_state[chosen] = st.session_state[widget]
+
+    st.session_state.setdefault(widget, st.session_state.get(chosen, first))
+    at = st.slider(f"Frame, of {many}", 1, many, key=widget, on_change=choose)
+    st.button(
+        "Add another frame", icon=":material/add_photo_alternate:", type="tertiary", key="another_frame",
+        on_click=intake.another_frame, args=(taken, at % many),
+    )  # fmt: skip
 
 
-def overruled(task: Task, frame: int | None) -> str:
+def leave_out(taken: Taken) -> None:
+    st.button(
+        "Leave this image out", icon=":material/close:", type="tertiary", key="leave_out", on_click=intake.leave_out,
+        args=(taken,),
+    )  # fmt: skip
+
+
+def overruled(task: Task, taken: Taken, at: int | None) -> str:
     """Where the reason is kept for which the task's check of this frame, counted from 1, was overruled."""
-    return f"overruled_{task.key}_{intake.key()}_{frame}"
+    return f"overruled_{task.key}_{taken.key}_{at}"
 
 
-def overrule(task: Task, frame: int) -> None:
+def overrule(task: Task, taken: Taken, at: int) -> None:
     """A doctor may ask the model all the same; the reason is stored with the study."""
+    where = overruled(task, taken, at)
     with (
         st.expander("Ask the model all the same", icon=":material/gavel:"),
-        st.form(f"overrule_{task.key}_{intake.key()}_{frame}", border=False),
+        st.form(f"form_{where}", border=False),
     ):
         reason = st.text_input("Reason", max_chars=300, placeholder="Why this is a slice that the model can judge")
         if st.form_submit_button("Overrule the check"):
             if reason.strip():
-                st.session_state[overruled(task, frame)] = reason.strip()
+                st.session_state[where] = reason.strip()
                 st.rerun()
             st.warning("Give a reason; it is stored with the study.")
 
 
-def act(analysis: Analysis) -> None:
+def act(task: Task, taken: Taken, analysis: Analysis, images: Sequence[Seen], study: StudyView | None) -> None:
     """The buttons beside the answer, and the dialog that one of them has opened."""
-    key = f"{analysis.task.key}_{intake.key()}_{analysis.slice.frame}_{bool(analysis.overrule_reason)}"
+    read = [(seen.taken.key, seen.found) for seen in images if isinstance(seen.found, Analysis)]
+    analyses, unread = [each for _, each in read], len(images) - len(read)
+    parts = (f"{key}_{each.slice.frame}_{bool(each.overrule_reason)}" for key, each in read)
+    key = "_".join([task.key, *parts])
+    why = "Leave out the images that cannot be read first." if unread else None
     with st.container(key="actions", horizontal=True):
-        st.button("Save study", type="primary", icon=":material/save:", key="save", on_click=ask, args=("save",))
-        st.button("Report", icon=":material/picture_as_pdf:", key="report", on_click=ask, args=("report",))
+        label = "Save study" if study is None else "Add to the study"
+        st.button(
+            label, type="primary", icon=":material/save:", key="save", on_click=ask, args=("save",),
+            disabled=unread > 0, help=why,
+        )  # fmt: skip
+        if study is None:
+            st.button(
+                "Report", icon=":material/picture_as_pdf:", key="report", on_click=ask, args=("report",),
+                disabled=unread > 0, help=why,
+            )  # fmt: skip
+        st.button("Add image", icon=":material/add_photo_alternate:", key="add", on_click=ask, args=("add",))
+        if len(images) > 1:
+            leave_out(taken)
     if analysis.prediction is None:
-        overrule(analysis.task, analysis.slice.frame + 1)
-    if st.session_state.get(ASKING) == "save":
-        save(analysis, key)
-    elif st.session_state.get(ASKING) == "report":
-        report(analysis, key)
+        overrule(task, taken, analysis.slice.frame + 1)
+    asking = st.session_state.get(ASKING)
+    if asking == "add":
+        add(task, intake.key())
+    elif asking == "save" and study is not None and not unread:
+        extend(analyses, study, key)
+    elif asking == "save" and not unread:
+        save(analyses, key)
+    elif asking == "report" and not unread:
+        report(analyses, key)
 
 
 def ask(what: str = "") -> None:
@@ -125,34 +210,69 @@ def ask(what: str = "") -> None:
     st.session_state[ASKING] = what
 
 
+@st.dialog("Add images to the study", on_dismiss=ask)
+def add(task: Task, before: str) -> None:
+    """Take further images of the same patient's same study."""
+    acting.check()
+    if intake.key() != before:
+        ask()
+        st.rerun()
+    intake.adding_zone(task)
+
+
 @st.dialog("Save study", on_dismiss=ask)
-def save(analysis: Analysis, key: str) -> None:
+def save(analyses: Sequence[Analysis], key: str) -> None:
     """Ask who and when, store the study and go to it; a second press of the button finds the first one's study."""
     acting.check()
-    filled = details.ask(analysis.slice, "Save study", "save", key=f"save_{key}")
+    filled = details.ask([analysis.slice for analysis in analyses], "Save study", "save", key=f"save_{key}")
     if filled is None:
         return
     saved = st.session_state.get(SAVED, {})
     with failures.told():
         if key not in saved:
             with st.spinner("Saving the study"):
-                view = acting.workbench().save(acting.person(), analysis, filled.checked())
+                view = acting.workbench().save(acting.person(), analyses, filled.checked())
             st.session_state[SAVED] = saved = {key: str(view.public_id)}
-        ask()
-        intake.forget()
-        st.switch_page("pages/study.py", query_params={"id": saved[key]})
+        leave_for(saved[key])
+
+
+@st.dialog("Add to the study", on_dismiss=ask)
+def extend(analyses: Sequence[Analysis], study: StudyView, key: str) -> None:
+    """Say whose study it is, store the images in it and go to it."""
+    acting.check()
+    who = study.patient
+    number = f" ({who.identifier})" if who.identifier else ""
+    st.markdown(words.plain(f"{who.name}{number}, study of {words.day(study.study_date)}."))
+    if study.review is not None:
+        st.caption("The review was made without these images. It is kept, and the study awaits another.")
+    same = details.confirm([analysis.slice.patient for analysis in analyses], who, key)
+    if st.button("Add to the study", type="primary", icon=":material/save:", key=f"send_{key}"):
+        with failures.told():
+            with st.spinner("Saving the images"):
+                bench, actor = acting.workbench(), acting.person()
+                followup.add_images(bench, actor, study.public_id, analyses, same_person=same)
+            kept.forget_studies()
+            leave_for(str(study.public_id))
+
+
+def leave_for(public_id: str) -> None:
+    """Put the images away and open the study that holds them now."""
+    ask()
+    intake.forget()
+    st.switch_page("pages/study.py", query_params={"id": public_id})
 
 
 @st.dialog("Report", on_dismiss=ask)
-def report(analysis: Analysis, key: str) -> None:
+def report(analyses: Sequence[Analysis], key: str) -> None:
     """Ask who and when, and write a report that is not stored."""
     acting.check()
-    filled = details.ask(analysis.slice, "Write report", "picture_as_pdf", key=f"report_{key}")
+    slices = [analysis.slice for analysis in analyses]
+    filled = details.ask(slices, "Write report", "picture_as_pdf", key=f"report_{key}")
     if filled is None:
         return
     with failures.told():
         with st.spinner("Writing the report"):
-            pdf = acting.workbench().report(acting.person(), analysis, filled.checked())
+            pdf = acting.workbench().report(acting.person(), analyses, filled.checked())
         st.download_button(
             "Download report", pdf, "falx-report.pdf", "application/pdf", icon=":material/download:", type="primary",
             key="download_report", on_click="ignore",

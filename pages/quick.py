@@ -9,13 +9,14 @@ import streamlit as st
 from pages.view import acting, charts, failures, frame, questions
 from pages.view.answer import warn
 from pages.view.words import moment, plain
+from services.analysis import Analysis, Upload
 from services.records.studies import StudyView
 from services.records.tables import PatientCreate, Sex
 from services.reports import words as said
 from services.settings import get_settings
 from services.tasks import TASKS, get_task
 from services.tasks.task import Task
-from services.workflow import Analysis, Details, Upload
+from services.workflow import Details
 
 _LAST = "quick_last"
 DETECTING = tuple(task for task in TASKS.values() if task.detects)
@@ -57,7 +58,7 @@ def look(task: Task, name: str, upload: Upload) -> None:
         refused(analysis)
         return
     with st.spinner("Saving the study"):
-        st.session_state[_LAST] = bench.save(actor, analysis, details)
+        st.session_state[_LAST] = bench.save(actor, [analysis], details)
 
 
 def refused(analysis: Analysis) -> None:

@@ -38,10 +38,14 @@ def page() -> None:
 
 
 def files(result: Result) -> None:
-    """The slice as it was released, and the report."""
+    """The slices as they were released, and the report."""
     store, actor = acting.store(), acting.person()
-    picture = read_file(store, actor, result.public_id, PICTURE)
-    st.image(picture, caption="The picture that your doctor read", width="stretch", alt="The slice of your head.")
+    many = len(result.images)
+    for place, number in enumerate(result.images, start=1):
+        picture = read_file(store, actor, result.public_id, PICTURE, image=number)
+        which = f" ({place} of {many})" if many > 1 else ""
+        said = f"The picture{which} that your doctor read"
+        st.image(picture, caption=said, width="stretch", alt=f"The slice of your head{which}.")
     st.download_button(
         "Download the report (PDF)", lambda: read_file(store, actor, result.public_id, REPORT),
         f"falx-{result.study_date:%Y%m%d}.pdf", "application/pdf", icon=":material/picture_as_pdf:", type="primary",

@@ -45,6 +45,8 @@ def side(stored: Reopened, *, warm: bool) -> None:
     st.markdown(f"**{words.plain(said.finding(task, view.prediction))}**")
     if view.prediction is not None:
         st.caption(f"Confidence {words.percent(view.prediction.confidence)}, {words.plain(str(view.prediction.model))}")
+    if len(view.images) > 1:
+        st.caption(said.leads(view.lead.number, len(view.images)))
     st.markdown(reviewed(view))
     if view.description:
         st.caption(words.plain(view.description))

@@ -1,4 +1,4 @@
-"""One stored study: the picture as it was answered, its review, what happened to it, and its files."""
+"""One stored study: its pictures as they were answered, its review, what happened to it, and its files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import datetime
 
 import streamlit as st
 
-from pages.view import acting, answer, frame, kept, reviewing, viewer, words
+from pages.view import acting, answer, frame, kept, reviewing, several, viewer, words
 from services.errors import FalxError, NotFound
 from services.records.studies import read_file
 from services.records.tables import Decision
-from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView
+from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, ImageView, StudyView
 from services.tasks import get_task
+from services.tasks.task import Task
 
 QUESTION = "What did this study show?"
 KINDS = {
@@ -29,37 +30,49 @@ def page() -> None:
         if not public_id:
             raise NotFound("This address names no study. Look for it in the history.")
         with st.spinner("Opening the study"):
-            study = kept.reopened(actor.user_id, public_id, actor)
+            view = kept.reopened(actor.user_id, public_id, None, actor).view
     except FalxError:
         frame.title(QUESTION)
         raise
-    view, task = study.view, get_task(study.view.task)
     number = f" · {view.patient.identifier}" if view.patient.identifier else ""
     about = (f"{view.patient.name}{number}", f"study of {words.day(view.study_date)}", view.description)
     frame.title(QUESTION, words.plain(" · ".join(part for part in about if part)))
+    draw(view, get_task(view.task))
+
+
+def draw(view: StudyView, task: Task) -> None:
+    """One of the study's images with its answer, what is common to all of them, and the ways to the others."""
+    names = [several.name(task, image.prediction) for image in view.images]
+    lead = view.images.index(view.lead)
+    # With another image another one may lead, and is shown first again.
+    image = view.images[several.choose(names, lead, key=f"{view.public_id}_{len(names)}")]
+    shown, actor = None if image is view.lead else image.number, acting.person()
+    with st.spinner("Opening the image"):
+        opened = kept.reopened(actor.user_id, str(view.public_id), shown, actor)
+    key = f"{view.public_id}_{image.number}"
     with st.container(key="reading"):
         left, right = st.columns([2, 1], gap="medium")
         with left:
-            viewer.draw(task, study.slice, study.heat, study.outline, key=public_id)
+            viewer.draw(task, opened.slice, opened.heat, opened.outline, key=key)
             who, course = st.columns(2, gap="medium")
             with who:
                 patient(view)
             with course:
                 events(view)
             with st.expander("What the file says", icon=":material/description:"):
-                viewer.facts(study.slice)
+                viewer.facts(opened.slice)
         with right:
             answer.draw(
-                task, view.prediction, study.heat, view.gate_reasons, view.overrule_reason,
-                key=public_id, actions=lambda: act(view),
+                task, image.prediction, opened.heat, image.gate_reasons, image.overrule_reason,
+                key=key, actions=lambda: act(view, image),
             )  # fmt: skip
 
 
-def act(view: StudyView) -> None:
+def act(view: StudyView, image: ImageView) -> None:
     """What stands between the answer and its caveats: the files, the review, other models."""
-    downloads(view)
-    reviewing.draw(view)
-    reviewing.opinions(view)
+    downloads(view, image)
+    reviewing.draw(view, image)
+    reviewing.opinions(view.task, image)
 
 
 def patient(view: StudyView) -> None:
@@ -78,16 +91,17 @@ def patient(view: StudyView) -> None:
         st.markdown(words.plain(view.notes).replace("\n", "  \n"))
 
 
-def downloads(view: StudyView) -> None:
+def downloads(view: StudyView, image: ImageView) -> None:
+    """The report in force, and the files of the image that is shown."""
+    files = {**image.files, **{report.kind: report for report in view.reports}}
     with st.container(key="files", horizontal=True):
         for kind, (label, icon) in KINDS.items():
-            if kind in view.files:
-                file = view.files[kind]
+            if kind in files:
                 st.download_button(
                     label,
-                    content(view, kind),
-                    file.name,
-                    file.media_type,
+                    content(view, kind, image),
+                    files[kind].name,
+                    files[kind].media_type,
                     icon=f":material/{icon}:",
                     key=f"get_{kind}",
                     on_click="ignore",
@@ -95,18 +109,19 @@ def downloads(view: StudyView) -> None:
                 )
 
 
-def content(view: StudyView, kind: str) -> Callable[[], bytes]:
+def content(view: StudyView, kind: str, image: ImageView) -> Callable[[], bytes]:
     store, actor = acting.store(), acting.person()
-    return lambda: read_file(store, actor, view.public_id, kind)
+    return lambda: read_file(store, actor, view.public_id, kind, image=image.number)
 
 
 def events(view: StudyView) -> None:
     """The course of events, oldest first."""
-    answered = "refused by the check" if view.prediction is None else words.VERDICTS[view.verdict]
     steps = [(words.moment(view.created), f"uploaded and saved by {view.reader}")]
-    if view.overrule_reason:
-        steps.append(("", f"the check overruled: {view.overrule_reason}"))
-    steps.append(("", f"the model's verdict was “{answered}”"))
+    many = len(view.images) > 1
+    for image in view.images:
+        # What was added later stands at its own time.
+        if image.created == view.created:
+            steps += [("", what) for what in judged(image, f" of image {image.number}" if many else "")]
     if REPORT in view.files:
         steps.append(("", "report written"))
     steps += [(words.moment(when), what) for when, what in sorted(later(view), key=lambda step: step[0])]
@@ -131,8 +146,21 @@ def events(view: StudyView) -> None:
                 )
 
 
+def judged(image: ImageView, of: str) -> Iterator[str]:
+    """What the check and the model said of an image, named by ``of``."""
+    if image.overrule_reason:
+        yield f"the check{of} overruled: {image.overrule_reason}"
+    answered = "refused by the check" if image.prediction is None else words.VERDICTS[image.verdict]
+    yield f"the model's verdict{of} was “{answered}”"
+
+
 def later(view: StudyView) -> Iterator[tuple[datetime, str]]:
     """What happened to the study after it was saved, with the moment of each."""
+    for image in view.images:
+        if image.created != view.created:
+            yield image.created, f"image {image.number} added by {image.added_by}; report amended"
+            for what in judged(image, f" of image {image.number}"):
+                yield image.created, what
     for n, review in enumerate(view.reviews):
         done = "agreed with the model" if review.decision is Decision.AGREE else "overrode the model"
         found = words.class_name(view.task, review.label)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
+from services.analysis import Upload
 from services.errors import FalxError, ImagingError
 from services.imaging.decode import check_size, decode_frames
 from services.imaging.gate import GateDecision
@@ -24,7 +25,7 @@ from services.inference.repository import ModelRepository
 from services.settings import get_settings
 from services.tasks import get_task
 from services.tasks.task import Task
-from services.workflow import Upload, examine, limits_of
+from services.workflow import examine, limits_of
 
 FAILED = "failed"
 Row = dict[str, str]

@@ -1,4 +1,4 @@
-"""A stored study with its picture: the slice decoded again from the upload, the stored heat map and outline."""
+"""A stored study with its pictures: the slices decoded again from the uploads, the stored heat maps and outlines."""
 
 from __future__ import annotations
 
@@ -11,35 +11,53 @@ from services.imaging.slice import FloatImage, Slice
 from services.inference.prediction import HeatMap, Outline
 from services.records.rights import Actor
 from services.records.studies import get_study, read_file
-from services.records.views import HEAT_MAP, OUTLINE, UPLOAD, StudyView
+from services.records.views import HEAT_MAP, OUTLINE, UPLOAD, ImageView, StudyView
 from services.workflow import Workbench
 
 
 @dataclass(frozen=True, eq=False)
 class Reopened:
-    """What was stored, as it was seen: ``heat`` and ``outline`` cover the slice."""
+    """One image of a stored study as it was seen: ``heat`` and ``outline`` cover the slice."""
 
     view: StudyView
+    image: ImageView
     slice: Slice
     heat: HeatMap | None
     outline: Outline | None
 
 
-def reopen(bench: Workbench, actor: Actor, public_id: uuid.UUID | str) -> Reopened:
-    """The study of that address, for someone who may see it. Raises FalxError with a sentence."""
+def reopen(bench: Workbench, actor: Actor, public_id: uuid.UUID | str, number: int | None = None) -> Reopened:
+    """The study of that address, for someone who may see it, with its image of that number, or the leading one.
+
+    Raises FalxError with a sentence.
+    """
     view = get_study(bench.store, actor, public_id)
-    image = decode(read_file(bench.store, actor, public_id, UPLOAD), frame=view.frame, limits=bench.limits)
+    return _opened(bench, actor, view, view.image(number))
+
+
+def reopen_all(bench: Workbench, actor: Actor, public_id: uuid.UUID | str) -> tuple[Reopened, ...]:
+    """The study with each of its images, in the order of their numbers. Raises FalxError with a sentence."""
+    view = get_study(bench.store, actor, public_id)
+    return tuple(_opened(bench, actor, view, image) for image in view.images)
+
+
+def _opened(bench: Workbench, actor: Actor, view: StudyView, image: ImageView) -> Reopened:
+    upload = read_file(bench.store, actor, view.public_id, UPLOAD, image=image.number)
+    pixels = decode(upload, frame=image.frame, limits=bench.limits)
     heat, outline = None, None
-    if HEAT_MAP in view.files and view.prediction is not None:
-        values = _stored_map(bench, actor, view, HEAT_MAP, image)
-        heat = HeatMap(values, view.prediction.label, view.heat_map_layer, view.heat_map_method)
-    if OUTLINE in view.files:
-        outline = Outline(_stored_map(bench, actor, view, OUTLINE, image), 0.5)
-    return Reopened(view, image, heat, outline)
+    if HEAT_MAP in image.files and image.prediction is not None:
+        values = _stored_map(bench, actor, view, image, HEAT_MAP, pixels)
+        heat = HeatMap(values, image.prediction.label, image.heat_map_layer, image.heat_map_method)
+    if OUTLINE in image.files:
+        outline = Outline(_stored_map(bench, actor, view, image, OUTLINE, pixels), 0.5)
+    return Reopened(view, image, pixels, heat, outline)
 
 
-def _stored_map(bench: Workbench, actor: Actor, view: StudyView, kind: str, image: Slice) -> FloatImage:
-    values = decode(read_file(bench.store, actor, view.public_id, kind), limits=bench.limits).pixels
-    if values.shape != image.shape:
+def _stored_map(
+    bench: Workbench, actor: Actor, view: StudyView, image: ImageView, kind: str, covered: Slice
+) -> FloatImage:
+    content = read_file(bench.store, actor, view.public_id, kind, image=image.number)
+    values = decode(content, limits=bench.limits).pixels
+    if values.shape != covered.shape:
         raise DamagedFile(f"The stored {kind.replace('_', ' ')} does not fit its slice. Analyse the slice again.")
     return values

@@ -6,78 +6,36 @@ bytes ─ decode ─ Slice ─ gate ─ prepare ─ Prepared ─ predict and exp
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from types import MappingProxyType
 
-import numpy as np
-
+from services.analysis import Analysis, Upload, all_different, file_stem, new_images, one_patient, reported
 from services.errors import FalxError, InvalidRecord, NotPreparable
-from services.imaging.decode import decode, without_identity
+from services.imaging.decode import decode
 from services.imaging.gate import GateDecision, check
 from services.imaging.limits import DEFAULT_LIMITS, Limits
-from services.imaging.overlay import to_png
-from services.imaging.prepare import Prepared, prepare
+from services.imaging.prepare import prepare
 from services.imaging.slice import Slice
 from services.inference.engine import Engine
-from services.inference.prediction import Answer, HeatMap, Outline, Prediction
+from services.inference.leading import leading
 from services.inference.repository import ModelRepository
 from services.inference.second_opinion import second_opinion
 from services.records import audit
+from services.records.columns import new_public_id
+from services.records.parts import check_count
 from services.records.patients import ChosenPatient, choose_patient, contradictions
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
 from services.records.studies import NewStudy, save_study
 from services.records.tables import Outcome, PatientBase, PatientCreate, StudyCreate
-from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD, StudyView
+from services.records.views import REPORT, StudyView
 from services.reports import content
 from services.reports.evidence import evidence_of
 from services.reports.report import build_report
 from services.settings import Settings
 from services.tasks import get_task
 from services.tasks.task import Task
-
-MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
-    {"PNG": "image/png", "JPEG": "image/jpeg", "DICOM": "application/dicom"}
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Upload:
-    """A file as it came: its bytes and the name it had, which is shown and never trusted."""
-
-    data: bytes
-    name: str
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """What became of one upload. ``prepared`` and ``answer`` are None where the gate refused."""
-
-    upload: Upload
-    task: Task
-    slice: Slice
-    gate: GateDecision
-    overrule_reason: str
-    prepared: Prepared | None
-    answer: Answer | None
-
-    @property
-    def prediction(self) -> Prediction | None:
-        """The calibrated answer."""
-        return self.answer.prediction if self.answer else None
-
-    @property
-    def heat(self) -> HeatMap | None:
-        """The heat map of the answer."""
-        return self.answer.heat if self.answer else None
-
-    @property
-    def outline(self) -> Outline | None:
-        """The estimated outline, also None where the model has learnt none."""
-        return self.answer.outline if self.answer else None
 
 
 def look(
@@ -200,56 +158,82 @@ class Workbench:
         audit.note(self.store.engine, actor, audit.PREDICTION, f"{what} {answer.model}" if answer else what, outcome)
         return analysis
 
-    def save(self, actor: Actor, analysis: Analysis, details: Details) -> StudyView:
-        """Render the report and store the whole study, all of it or nothing. Raises FalxError with a sentence.
+    def save(self, actor: Actor, analyses: Sequence[Analysis], details: Details) -> StudyView:
+        """Render the report and store the whole study with all its images, all of it or nothing.
 
-        A DICOM file is stored without its identity, and under a name that nobody gave it.
+        A DICOM file is stored without its identity, and under a name that nobody gave it. Raises FalxError with a
+        sentence.
         """
         require(actor, Action.STUDY_SAVE)
-        patient, despite = self._patient(actor, analysis, details)
-        new = _new_study(analysis, details)
-        report = build_report(self._report_content(actor, analysis, new, patient))
-        stem = file_stem(new.study.study_date, new.public_id)
-        files = {**new.files, REPORT: (report, "application/pdf", f"{stem}.pdf")}
-        if analysis.slice.format == "DICOM":
-            clean = without_identity(analysis.upload.data, analysis.slice, limits=self.limits)
-            files[UPLOAD] = (clean, MEDIA_TYPES["DICOM"], f"{stem}.dcm")
-        if analysis.heat is not None:
-            files[HEAT_MAP] = (to_png(analysis.heat.values), "image/png", f"{stem}-heat-map.png")
-        if analysis.outline is not None:
-            files[OUTLINE] = (to_png(analysis.outline.inside.astype(np.float32)), "image/png", f"{stem}-outline.png")
-        return save_study(self.store, actor, replace(new, files=files, despite=despite))
+        patient, despite = self._patient(actor, analyses, details)
+        new = self._new_study(analyses, details, despite)
+        report = build_report(self._report_content(actor, analyses, new, patient))
+        name = f"{file_stem(new.study.study_date, new.public_id)}.pdf"
+        return save_study(self.store, actor, replace(new, files={REPORT: (report, "application/pdf", name)}))
 
-    def report(self, actor: Actor, analysis: Analysis, details: Details) -> bytes:
-        """The PDF of an analysis that is not stored. Raises FalxError with a sentence."""
+    def report(self, actor: Actor, analyses: Sequence[Analysis], details: Details) -> bytes:
+        """The PDF of images that are not stored. Raises FalxError with a sentence."""
         require(actor, Action.STUDY_SAVE)
-        patient, _ = self._patient(actor, analysis, details)
-        report = build_report(self._report_content(actor, analysis, _new_study(analysis, details), patient))
-        audit.note(self.store.engine, actor, audit.REPORT, _named(analysis.upload))
+        patient, _ = self._patient(actor, analyses, details)
+        new = self._new_study(analyses, details, ())
+        report = build_report(self._report_content(actor, analyses, new, patient))
+        for analysis in analyses:
+            audit.note(self.store.engine, actor, audit.REPORT, _named(analysis.upload))
         return report
 
-    def _patient(self, actor: Actor, analysis: Analysis, details: Details) -> tuple[PatientBase, tuple[str, ...]]:
-        """Who is typed or chosen, and in what the file's header contradicts the choice.
+    def contradicted(
+        self, analyses: Sequence[Analysis], patient: PatientBase, *, same_person: bool
+    ) -> tuple[str, ...]:
+        """In what the files' headers contradict the patient.
 
-        Raises InvalidRecord where it does and nobody said that it is the same person.
+        Raises InvalidRecord where they do and nobody said that it is the same person.
         """
-        if not isinstance(details.patient, ChosenPatient):
-            return details.patient, ()
-        patient = choose_patient(self.store, actor, details.patient.public_id)
-        found = contradictions(analysis.slice.patient, patient)
-        if found and not details.same_person:
+        found = dict.fromkeys(
+            each for analysis in analyses for each in contradictions(analysis.slice.patient, patient)
+        )
+        if found and not same_person:
             raise InvalidRecord(
                 f"The file's header has another {' and '.join(found)} than the chosen patient. Choose another patient, "
                 "or confirm that it is the same person."
             )
-        return patient, found
+        return tuple(found)
+
+    def _patient(
+        self, actor: Actor, analyses: Sequence[Analysis], details: Details
+    ) -> tuple[PatientBase, tuple[str, ...]]:
+        """Who is typed or chosen, and in what the files' headers contradict the choice."""
+        if not isinstance(details.patient, ChosenPatient):
+            one_patient([analysis.slice.patient for analysis in analyses])
+            return details.patient, ()
+        patient = choose_patient(self.store, actor, details.patient.public_id)
+        return patient, self.contradicted(analyses, patient, same_person=details.same_person)
+
+    def _new_study(self, analyses: Sequence[Analysis], details: Details, despite: tuple[str, ...]) -> NewStudy:
+        check_count(len(analyses))
+        all_different([analysis.slice for analysis in analyses])
+        public_id = new_public_id()
+        return NewStudy(
+            patient=details.patient,
+            study=StudyCreate(
+                task=analyses[0].task.key,
+                study_date=details.study_date,
+                description=details.description,
+                notes=details.notes,
+            ),
+            images=new_images(analyses, file_stem(details.study_date, public_id), limits=self.limits),
+            files={},
+            despite=despite,
+            public_id=public_id,
+        )
 
     def _report_content(
-        self, actor: Actor, analysis: Analysis, new: NewStudy, patient: PatientBase
+        self, actor: Actor, analyses: Sequence[Analysis], new: NewStudy, patient: PatientBase
     ) -> content.ReportContent:
-        prediction = analysis.prediction
+        images = tuple(reported(analysis, number) for number, analysis in enumerate(analyses, start=1))
+        lead = images[leading(analyses[0].task, [analysis.prediction for analysis in analyses])]
+        prediction = lead.prediction
         return content.ReportContent(
-            task=analysis.task,
+            task=analyses[0].task,
             patient=patient_details(patient),
             study=content.StudyDetails(
                 identifier=str(new.public_id),
@@ -259,11 +243,8 @@ class Workbench:
                 notes=new.study.notes,
                 reader=actor.full_name,
             ),
-            image=analysis.slice,
-            prediction=prediction,
-            heat=analysis.heat,
-            gate_reasons=analysis.gate.reasons,
-            overruled=bool(analysis.overrule_reason),
+            lead=lead,
+            further=tuple(image for image in images if image is not lead),
             evidence=evidence_of(self.engine.repository.card(prediction.model)) if prediction else None,
             demo=self.demo,
         )
@@ -277,32 +258,3 @@ def _named(upload: Upload) -> str:
 def patient_details(patient: PatientBase) -> content.PatientDetails:
     """The patient as a report prints them."""
     return content.PatientDetails(patient.name, patient.identifier or "", patient.birth_date, patient.sex.value)
-
-
-def file_stem(study_date: date, public_id: uuid.UUID) -> str:
-    """How the files of a study begin; it names nobody."""
-    return f"falx-{study_date:%Y%m%d}-{str(public_id)[:8]}"
-
-
-def _new_study(analysis: Analysis, details: Details) -> NewStudy:
-    image, gate = analysis.slice, analysis.gate
-    return NewStudy(
-        patient=details.patient,
-        study=StudyCreate(
-            task=analysis.task.key,
-            study_date=details.study_date,
-            description=details.description,
-            notes=details.notes,
-            format=image.format,
-            frame=image.frame,
-            frames=image.frames,
-            modality=image.modality,
-            gate_accepted=gate.accepted,
-            gate_reasons=gate.reasons,
-            overrule_reason=analysis.overrule_reason,
-        ),
-        prediction=analysis.prediction,
-        files={UPLOAD: (analysis.upload.data, MEDIA_TYPES[image.format], analysis.upload.name)},
-        heat_map_method=analysis.heat.method if analysis.heat else "",
-        heat_map_layer=analysis.heat.layer if analysis.heat else "",
-    )

@@ -10,6 +10,7 @@ import os
 import sys
 from datetime import date, timedelta
 
+from services.analysis import Upload
 from services.errors import FalxError
 from services.imaging.phantom import as_dicom, as_png, phantom
 from services.records.columns import now
@@ -20,7 +21,7 @@ from services.records.rights import Actor
 from services.records.tables import PatientCreate, Role, Sex
 from services.settings import get_settings
 from services.tasks import TASKS
-from services.workflow import Details, Upload, Workbench
+from services.workflow import Details, Workbench
 
 # Sample, its seed (another head than the upload page's sample), as DICOM or PNG, the patient, days ago.
 STUDIES = (
@@ -52,7 +53,7 @@ def fill(bench: Workbench) -> int:
         analysis = bench.analyse(doctor, Upload(data, f"{key}.{ending}"), task_key=next(iter(TASKS)))
         patient = PatientCreate(name=name, identifier=f"DEMO-{number:04d}", birth_date=born, sex=sex)
         details = Details(patient, today - timedelta(days=days), description=phantom(key).title)
-        bench.save(doctor, analysis, details)
+        bench.save(doctor, [analysis], details)
     return len(STUDIES)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -60,26 +61,31 @@ class Filled:
         )
 
 
-def ask(image: Slice, button: str, icon: str, *, key: str) -> Filled | None:
-    """Draw the form; its fields start anew with every upload. What was typed, once its button was pressed."""
+def ask(images: Sequence[Slice], button: str, icon: str, *, key: str) -> Filled | None:
+    """Draw the form; its fields start anew with every upload. What was typed, once its button was pressed.
+
+    The fields begin with what the first header says that says anything.
+    """
     today = date.today()  # noqa: DTZ011 - the study's day is the local one
-    if image.annotated:
-        st.warning(image.annotated, icon=":material/text_fields:")
+    for sentence in dict.fromkeys(image.annotated for image in images if image.annotated):
+        st.warning(sentence, icon=":material/text_fields:")
+    hints = [image.patient for image in images if image.patient is not None]
+    hint, taken_on = next(iter(hints), None), next((image.taken for image in images if image.taken), "")
     whose = st.segmented_control(
         "Patient", [_NEW, _KNOWN], default=_NEW, required=True, key=f"whose_{key}", label_visibility="collapsed"
     )
-    known = pick(image.patient, key) if whose == _KNOWN else None
+    known = pick(hint, key) if whose == _KNOWN else None
     if whose == _KNOWN and known is None:
         return None
     with st.form(f"details_{key}", border=False):
         if known is None:
-            patient, same_person = new_patient(image.patient, today, key), False
+            patient, same_person = new_patient(hint, today, key), False
         else:
-            patient, same_person = ChosenPatient(known.public_id), confirm(image.patient, known, key)
+            patient, same_person = ChosenPatient(known.public_id), confirm(hints, known, key)
         st.subheader("Study", anchor=False)
         taken = st.date_input(
             "Study date",
-            _as_date(image.taken, today) or today,
+            _as_date(taken_on, today) or today,
             min_value=_EARLIEST,
             max_value=today,
             format="YYYY-MM-DD",
@@ -113,12 +119,18 @@ def pick(hint: PatientHint | None, key: str) -> PatientPublic | None:
     return found.get(chosen) if chosen is not None else None
 
 
-def confirm(hint: PatientHint | None, known: PatientPublic, key: str) -> bool:
-    """Whether the person says that header and chosen patient are one, where the two contradict each other."""
-    found = contradictions(hint, known)
-    if not found or hint is None:
+def confirm(hints: Sequence[PatientHint | None], known: PatientPublic, key: str) -> bool:
+    """Whether the person says that headers and chosen patient are one, where they contradict each other."""
+    found: dict[str, None] = {}
+    others: dict[str, None] = {}
+    for hint in hints:
+        differs = contradictions(hint, known)
+        if differs and hint is not None:
+            found |= dict.fromkeys(differs)
+            others[", ".join(part for part in (hint.name, hint.identifier, hint.birth_date) if part)] = None
+    if not found:
         return False
-    said = ", ".join(part for part in (hint.name, hint.identifier, hint.birth_date) if part)
+    said = "; ".join(others)
     st.warning(f"The file's header names another patient: {plain(said)}.", icon=":material/person_alert:")
     return st.checkbox(f"It is the same person, in spite of another {' and '.join(found)}", key=f"same_{key}")
 

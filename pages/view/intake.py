@@ -1,19 +1,21 @@
-"""How a slice comes in: a file of the person's own, or one of the samples that Falx draws."""
+"""How slices come in: files of the person's own, or the samples that Falx draws."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import streamlit as st
 
 from pages.view.words import plain
+from services.analysis import Upload
 from services.imaging.overlay import to_png
 from services.imaging.phantom import PhantomInfo, as_dicom, draw, phantom
 from services.imaging.slice import Slice
+from services.records.tables import MOST_IMAGES
 from services.settings import get_settings
 from services.tasks.task import Task
-from services.workflow import Upload
 
 SAMPLES = (
     "axial_t1c_meningioma",
@@ -25,30 +27,81 @@ SAMPLES = (
 )
 # The modality of the samples.
 SAMPLED = "MR"
-_UPLOAD, _COUNT = "analyse_upload", "analyse_count"
+_TAKEN, _COUNT, _LEFT_OUT = "analyse_upload", "analyse_count", "analyse_left_out"
+_STUDY, _ROOM = "analyse_study", "analyse_room"
 
 
-def current() -> Upload | None:
-    """The upload that this session is looking at."""
-    upload = st.session_state.get(_UPLOAD)
-    return upload if isinstance(upload, Upload) else None
+@dataclass(frozen=True)
+class Taken:
+    """An image of the study at hand: a file, and which of its frames, counted from 0; None leaves that to the decoder.
+
+    ``key`` is another one for every image, also of the same file: what is decided about one is not for the next.
+    """
+
+    upload: Upload
+    key: str
+    frame: int | None = None
+
+
+def taken() -> list[Taken]:
+    """The images that this session is looking at, in the order in which they came."""
+    return list(st.session_state.get(_TAKEN, []))
 
 
 def key() -> str:
-    """Another one for every upload, also of the same file: what is decided about one is not for the next."""
+    """Another one whenever images came or went."""
     return str(st.session_state.get(_COUNT, 0))
 
 
-def _take(upload: Upload) -> None:
+def _take(uploads: Sequence[Upload], frame: int | None = None, *, add: bool = False) -> None:
+    """Look at these images, instead of those at hand or beside them; what a study cannot hold is left out and told."""
+    before = taken() if add else []
+    room = st.session_state.get(_ROOM, MOST_IMAGES) - len(before)
+    count = st.session_state.get(_COUNT, 0)
     # The next uploader is another widget, and starts empty.
+    st.session_state[_COUNT] = count + max(len(uploads), 1)
+    new = [Taken(upload, str(count + n), frame) for n, upload in enumerate(uploads[:room], start=1)]
+    st.session_state[_TAKEN] = [*before, *new]
+    st.session_state[_LEFT_OUT] = [upload.name for upload in uploads[room:]]
+
+
+def leave_out(one: Taken) -> None:
+    """Put one image away and keep the others."""
+    st.session_state[_TAKEN] = [each for each in taken() if each.key != one.key]
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
-    st.session_state[_UPLOAD] = upload
+    st.session_state.pop(_LEFT_OUT, None)
+
+
+def another_frame(one: Taken, frame: int) -> None:
+    """Look at a further frame of the same file, counted from 0, beside what is looked at."""
+    _take([one.upload], frame, add=True)
 
 
 def forget() -> None:
-    """Put the current upload away; the uploader starts empty."""
-    st.session_state.pop(_UPLOAD, None)
+    """Put all images away; the uploader starts empty."""
+    st.session_state.pop(_TAKEN, None)
+    st.session_state.pop(_LEFT_OUT, None)
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
+
+
+def meant_for(study: str, room: int) -> None:
+    """Say for which stored study images are taken, "" for a new one, and how many more it holds.
+
+    Those that were taken for another are put away: they are of another patient, maybe.
+    """
+    if st.session_state.get(_STUDY, "") != study:
+        forget()
+    st.session_state[_STUDY], st.session_state[_ROOM] = study, room
+
+
+def say_left_out() -> None:
+    """Name the images that were too many."""
+    names = st.session_state.get(_LEFT_OUT)
+    if names:
+        st.warning(
+            f"A study holds {MOST_IMAGES} images at most. Left out: {plain(', '.join(names))}. Save them as another "
+            "study.", icon=":material/filter_none:",
+        )  # fmt: skip
 
 
 def open_zone(task: Task) -> None:
@@ -66,13 +119,10 @@ def open_zone(task: Task) -> None:
             samples()
 
 
-def closed_zone(image: Slice | None) -> None:
+def closed_zone(one: Taken, image: Slice | None) -> None:
     """One line: what is being looked at, and the two ways to something else."""
-    upload = current()
-    if upload is None:
-        return
     with st.container(key="chosen", horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        said = f":material/draft: **{plain(upload.name)}**"
+        said = f":material/draft: **{plain(one.upload.name)}**"
         if image is not None:
             rows, columns = image.shape
             said += f" · {image.format} · {columns} × {rows}"
@@ -82,17 +132,29 @@ def closed_zone(image: Slice | None) -> None:
         st.button("Another slice", icon=":material/upload_file:", key="another", on_click=forget)
 
 
-def _uploader(place: str) -> None:
+def adding_zone(task: Task) -> None:
+    """The ways to further images of the same study."""
+    with st.container(key="adding"):
+        _uploader("adding", add=True)
+        if SAMPLED in task.gate.modalities:
+            st.caption("Or try a synthetic sample")
+            samples("adding", add=True)
+
+
+def _uploader(place: str, *, add: bool = False) -> None:
     megabytes = get_settings().max_upload_mb
     widget = f"{place}_{key()}"
 
     def take() -> None:
-        file = st.session_state.get(widget)
-        if file is not None:
-            _take(Upload(file.getvalue(), file.name))
+        files = st.session_state.get(widget)
+        if files:
+            _take([Upload(file.getvalue(), file.name) for file in files], add=add)
 
     # No list of types: what a file is shows in its content, and a wrong name deserves a sentence of ours.
-    st.file_uploader(f"PNG, JPEG or DICOM, up to {megabytes} MB", key=widget, on_change=take, max_upload_size=megabytes)
+    st.file_uploader(
+        f"PNG, JPEG or DICOM, up to {megabytes} MB", accept_multiple_files=True, key=widget, on_change=take,
+        max_upload_size=megabytes,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=len(SAMPLES))
@@ -101,14 +163,14 @@ def thumbnail(key: str) -> bytes:
     return to_png(draw(key, size=192))
 
 
-def samples(place: str = "sample") -> None:
-    """The strip of samples; one click tries one."""
+def samples(place: str = "sample", *, add: bool = False) -> None:
+    """The strip of samples; one click tries one, or lets it ``add`` to what is looked at."""
     with st.grid(3, min_column_width=88, gap="xsmall", key=f"strip_{place}"):
         for name in SAMPLES:
             info = phantom(name)
             with st.container(key=f"{place}_{name}", gap=None):
                 st.image(thumbnail(name), width="stretch", alt=f"{info.title}. {info.description}")
-                st.button(_short(info), key=f"try_{place}_{name}", on_click=_trying(info), width="stretch")
+                st.button(_short(info), key=f"try_{place}_{name}", on_click=_trying(info, add=add), width="stretch")
 
 
 def _short(info: PhantomInfo) -> str:
@@ -116,8 +178,8 @@ def _short(info: PhantomInfo) -> str:
     return f"{info.plane.capitalize()} {weighting}"
 
 
-def _trying(info: PhantomInfo) -> Callable[[], None]:
+def _trying(info: PhantomInfo, *, add: bool) -> Callable[[], None]:
     def take() -> None:
-        _take(Upload(as_dicom(info.key), f"{info.title}.dcm"))
+        _take([Upload(as_dicom(info.key), f"{info.title}.dcm")], add=add)
 
     return take

@@ -11,15 +11,16 @@ import streamlit as st
 
 from pages.view import acting
 from services.records.patient_records import get_patient
+from services.records.tables import MOST_IMAGES
 
 if TYPE_CHECKING:
+    from services.analysis import Analysis, Upload
     from services.records.patient_records import PatientView
     from services.records.rights import Actor
     from services.reopening import Reopened
-    from services.workflow import Analysis, Upload
 
 
-@st.cache_data(scope="session", max_entries=3, ttl="1h", show_spinner=False)
+@st.cache_data(scope="session", max_entries=MOST_IMAGES, ttl="1h", show_spinner=False)
 def analysed(
     user_id: int,
     digest: str,
@@ -35,12 +36,12 @@ def analysed(
     return acting.workbench().analyse(_actor, _upload, task_key=task_key, frame=shown, overrule_reason=reason)
 
 
-@st.cache_data(scope="session", max_entries=3, ttl="10m", show_spinner=False)
-def reopened(user_id: int, public_id: str, _actor: Actor) -> Reopened:
-    """A stored study with its picture; a look at it is noted once each time that it is opened anew."""
+@st.cache_data(scope="session", max_entries=6, ttl="10m", show_spinner=False)
+def reopened(user_id: int, public_id: str, number: int | None, _actor: Actor) -> Reopened:
+    """An image of a stored study, the leading one for None; a look at it is noted once each time it is opened anew."""
     from services.reopening import reopen
 
-    return reopen(acting.workbench(), _actor, public_id)
+    return reopen(acting.workbench(), _actor, public_id, number)
 
 
 @st.cache_data(scope="session", max_entries=2, ttl="10m", show_spinner=False)

@@ -10,8 +10,8 @@ from services.inference.prediction import ModelRef
 from services.records.removal import delete_study
 from services.records.reviews import said_by_the_model, withdraw_release
 from services.records.rights import Action, may
-from services.records.tables import Decision, ReasonCreate, ReleaseCreate, ReviewCreate, State
-from services.records.views import StudyView
+from services.records.tables import MOST_IMAGES, Decision, ReasonCreate, ReleaseCreate, ReviewCreate, State
+from services.records.views import ImageView, StudyView
 from services.reports import words as said
 from services.tasks import get_task
 from services.tasks.task import INDETERMINATE, OTHER
@@ -19,7 +19,7 @@ from services.tasks.task import INDETERMINATE, OTHER
 ASKING, DELETED = "study_asking", "study_deleted"
 
 
-def draw(view: StudyView) -> None:
+def draw(view: StudyView, image: ImageView) -> None:
     """The review in force, the release, and the buttons that lead on from there."""
     with st.container(key="review", gap="xsmall"):
         st.subheader("Review", anchor=False)
@@ -35,11 +35,11 @@ def draw(view: StudyView) -> None:
         if view.release is not None:
             st.caption(f"Released to the patient on {words.moment(view.release.created)}. They read:")
             st.markdown(words.plain(view.release.note).replace("\n", "  \n"))
-        _buttons(view)
-    _dialog(view)
+        _buttons(view, image)
+    _dialog(view, image)
 
 
-def _buttons(view: StudyView) -> None:
+def _buttons(view: StudyView, image: ImageView) -> None:
     actor = acting.person()
     with st.container(key="review_buttons", horizontal=True):
         if may(actor, Action.STUDY_REVIEW):
@@ -50,8 +50,13 @@ def _buttons(view: StudyView) -> None:
         if may(actor, Action.STUDY_RELEASE) and view.state is State.RELEASED:
             _button("Change the note", "edit", "release", view)
             _button("Withdraw", "undo", "withdraw", view)
-        if may(actor, Action.STUDY_PREDICT) and others(view):
+        if may(actor, Action.STUDY_PREDICT) and others(view.task, image):
             _button("Ask another model", "psychology_alt", "ask", view)
+        if may(actor, Action.STUDY_EXTEND) and view.state is not State.RELEASED and len(view.images) < MOST_IMAGES:
+            st.page_link(
+                "pages/analyse.py", label="Add an image", icon=":material/add_photo_alternate:",
+                query_params={"study": str(view.public_id)},
+            )  # fmt: skip
         if may(actor, Action.STUDY_DELETE):
             _button("Delete", "delete", "delete", view)
 
@@ -68,11 +73,15 @@ def ask(what: str = "", view: StudyView | None = None) -> None:
     st.session_state[ASKING] = what, view.public_id if view else None
 
 
-def _dialog(view: StudyView) -> None:
+def _dialog(view: StudyView, image: ImageView) -> None:
     what, asked = st.session_state.get(ASKING, ("", None))
-    dialogs = {"review": _review, "release": _release, "withdraw": _withdraw, "ask": _ask_again, "delete": _delete}
-    if asked == view.public_id and what in dialogs:
+    dialogs = {"review": _review, "release": _release, "withdraw": _withdraw, "delete": _delete}
+    if asked != view.public_id:
+        return
+    if what in dialogs:
         dialogs[what](view)
+    elif what == "ask":
+        _ask_again(view, image)
 
 
 def _done() -> None:
@@ -109,7 +118,8 @@ def _review(view: StudyView) -> None:
         with failures.told():
             with st.spinner("Writing the amended report"):
                 given = ReviewCreate(decision=decision, label=label, reason=reason)
-                followup.review(acting.workbench(), acting.person(), view.public_id, given)
+                seen = len(view.images)
+                followup.review(acting.workbench(), acting.person(), view.public_id, given, seen=seen)
             _done()
 
 
@@ -119,7 +129,8 @@ def _release(view: StudyView) -> None:
     if view.review is None:
         st.markdown("Review the study first.")
         return
-    st.markdown("The patient reads this sentence, your note, the slice without the heat map, and the report.")
+    slices = "the slice" if len(view.images) == 1 else f"the {len(view.images)} slices"
+    st.markdown(f"The patient reads this sentence, your note, {slices} without the heat map, and the report.")
     with st.container(key="lay_finding", border=True):
         st.markdown(f":material/person: {words.plain(get_task(view.task).lay_finding(view.review.label))}")
     note = st.text_area(
@@ -146,14 +157,14 @@ def _withdraw(view: StudyView) -> None:
 
 
 @st.dialog("Ask another model", on_dismiss=ask)
-def _ask_again(view: StudyView) -> None:
+def _ask_again(view: StudyView, image: ImageView) -> None:
     acting.check()
-    st.markdown("Its answer is stored beside the first one, which stays the study's own.")
-    network = st.selectbox("Model", others(view), key="ask_network")
+    st.markdown("Its answer is stored beside the first one, which stays the image's own.")
+    network = st.selectbox("Model", others(view.task, image), key="ask_network")
     if st.button("Ask", type="primary", icon=":material/psychology_alt:", key="ask_now"):
         with failures.told():
             with st.spinner("Loading the model and looking at the slice", show_time=True):
-                followup.ask_again(acting.workbench(), acting.person(), view.public_id, network)
+                followup.ask_again(acting.workbench(), acting.person(), view.public_id, network, image=image.number)
             _done()
 
 
@@ -174,23 +185,23 @@ def _delete(view: StudyView) -> None:
             st.switch_page("pages/history.py")
 
 
-def others(view: StudyView) -> list[str]:
-    """Networks whose live version has not answered this study; none where the check refused it."""
-    serving = acting.workbench().engine.repository.live().get(view.task)
-    if view.prediction is None or serving is None:
+def others(task: str, image: ImageView) -> list[str]:
+    """Networks whose live version has not answered this image; none where the check refused it."""
+    serving = acting.workbench().engine.repository.live().get(task)
+    if image.prediction is None or serving is None:
         return []
-    asked = {answer.model for answer in (view.prediction, *view.opinions)}
-    return [n for n, version in serving.versions.items() if ModelRef(view.task, n, version) not in asked]
+    asked = {answer.model for answer in (image.prediction, *image.opinions)}
+    return [n for n, version in serving.versions.items() if ModelRef(task, n, version) not in asked]
 
 
-def opinions(view: StudyView) -> None:
-    """The answers of further models, a line each."""
-    if not view.opinions:
+def opinions(task_key: str, image: ImageView) -> None:
+    """The answers of further models to an image, a line each."""
+    if not image.opinions:
         return
-    task = get_task(view.task)
+    task = get_task(task_key)
     st.subheader("Other models", anchor=False)
-    for answer in view.opinions:
+    for answer in image.opinions:
         model = words.plain(f"{answer.model.network}, version {answer.model.version}")
         name = words.plain(task.class_info(answer.label).name)
         share, verdict = words.percent(answer.confidence), words.VERDICTS[answer.verdict]
-        st.markdown(f"{words.dot(view.task, answer.label)} {model}: {name}, {share} :gray[({verdict})]")
+        st.markdown(f"{words.dot(task_key, answer.label)} {model}: {name}, {share} :gray[({verdict})]")

@@ -46,14 +46,15 @@ def _row(study: StudySummary, key: str, columns: Sequence[DeltaGenerator]) -> No
     address = {"id": str(study.public_id)}
     number = f" · {study.patient_identifier}" if study.patient_identifier else ""
     patient.page_link("pages/study.py", label=plain(f"{study.patient_name}{number}"), query_params=address)
+    which = f" :gray[image {study.leading} of {len(study.images)}]" if len(study.images) > 1 else ""
     if study.label is None or study.confidence is None:
-        answer.markdown(f"{dot(study.task, None)} refused by the check")
+        answer.markdown(f"{dot(study.task, None)} refused by the check{which}")
     elif study.verdict is Verdict.UNCERTAIN:
         name = class_name(study.task, study.label)
-        answer.markdown(f":gray[○] {VERDICTS[study.verdict]} :gray[({name} {percent(study.confidence)})]")
+        answer.markdown(f":gray[○] {VERDICTS[study.verdict]} :gray[({name} {percent(study.confidence)})]{which}")
     else:
         name = class_name(study.task, study.label)
-        answer.markdown(f"{dot(study.task, study.label)} {name} :gray[{percent(study.confidence)}]")
+        answer.markdown(f"{dot(study.task, study.label)} {name} :gray[{percent(study.confidence)}]{which}")
     review.markdown(_review(study))
     taken.markdown(day(study.study_date))
     saved.markdown(moment(study.created))

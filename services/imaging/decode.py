@@ -100,12 +100,21 @@ def without_identity(data: bytes, image: Slice, *, limits: Limits = DEFAULT_LIMI
     with enough_memory():
         try:
             clean = deidentify_dicom_apart(data, limits=limits)
-            again = decode(clean, frame=image.frame, limits=limits)
+            same = shows(clean, image, limits=limits)
         except ImagingError as error:
             raise DamagedFile(f"{_STAYS_OUT} {error}") from error
-    if again.frames != image.frames or not np.array_equal(again.pixels, image.pixels):
+    if not same:
         raise DamagedFile(f"{_STAYS_OUT} Export the slice as PNG, and analyse that.")
     return clean
+
+
+def shows(data: bytes, image: Slice, *, limits: Limits = DEFAULT_LIMITS) -> bool:
+    """Whether the file ``data`` decodes to exactly the picture of ``image``, as the same of as many frames.
+
+    Raises what ``decode`` raises.
+    """
+    again = decode(data, frame=image.frame, limits=limits)
+    return again.frames == image.frames and np.array_equal(again.pixels, image.pixels)
 
 
 def _checked(data: bytes, limits: Limits) -> Format:

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from enum import StrEnum
 
 from sqlmodel import Session
@@ -83,6 +84,8 @@ def _row(study: StudySummary) -> Row:
         "state": study.state.value,
         "review": study.decision.value if study.decision else None,
         "reviewed_label": study.reviewed,
+        "images": len(study.images),
+        "leading_image": study.leading,
     }
 
 
@@ -92,7 +95,9 @@ def _csv(studies: Sequence[StudySummary]) -> bytes:
 
 
 def _json(studies: Sequence[StudySummary]) -> bytes:
-    return json.dumps([_row(study) for study in studies], ensure_ascii=False, indent=1).encode()
+    # A table has a row a study; here each image stands with its own answer.
+    whole = [_row(study) | {"images": [asdict(image) for image in study.images]} for study in studies]
+    return json.dumps(whole, ensure_ascii=False, indent=1).encode()
 
 
 def _zipped(studies: Sequence[StudySummary], report: Callable[[StudySummary], bytes]) -> bytes:

@@ -26,7 +26,7 @@ class StudyFilters:
     ``first`` and ``last`` are study dates, both included, and ``this_week`` asks for what was saved in the last seven
     days. ``verdict`` REFUSED asks for studies without an answer, ``positive`` for a class that its task calls positive.
     ``least`` and ``most`` bound the confidence, in 0..1, both included; ``network`` asks for an answer of that network,
-    also one asked later; ``reader`` is the public id of who saved it.
+    also of another image or one asked later; ``reader`` is the public id of who saved it.
     """
 
     patient: str = ""
@@ -46,8 +46,12 @@ class StudyFilters:
 
 
 def own_answer() -> ColumnElement[bool]:
-    """A condition on Study and PredictionRow: this is the study's own answer, and no later model's."""
-    return and_(col(PredictionRow.study_id) == col(Study.id), col(PredictionRow.position) == 1)
+    """A condition on Study and PredictionRow: this is the study's own answer, no other image's and no later model's."""
+    return and_(
+        col(PredictionRow.study_id) == col(Study.id),
+        col(PredictionRow.image) == col(Study.leading_image),
+        col(PredictionRow.position) == 1,
+    )
 
 
 def recent() -> ColumnElement[bool]:

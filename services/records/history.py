@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -10,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, and_, case, func, or_, union_all
 from sqlalchemy import select as select_numbers
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from services.inference.prediction import Verdict
@@ -19,7 +21,7 @@ from services.records.database import key_of, reading
 from services.records.filters import StudyFilters, conditions, own_answer, positive, recent
 from services.records.rights import Action, Actor, confirm, require, visible_parts, visible_studies
 from services.records.store import Store
-from services.records.tables import Decision, Patient, PredictionRow, Review, Sex, State, Study, User
+from services.records.tables import Decision, Patient, PredictionRow, Review, Sex, State, Study, StudyImage, User
 
 LARGEST_PAGE = 200
 MOST_COUNTED = 2_000
@@ -46,9 +48,21 @@ class PageKey:
 
 
 @dataclass(frozen=True)
-class StudySummary:
-    """A line of the history; ``label``, ``confidence`` and ``model`` are None where the slice was refused.
+class ImageSummary:
+    """One image of a study and its own answer; ``label``, ``confidence`` and ``model`` are None where it has none."""
 
+    number: int
+    verdict: Verdict
+    label: str | None
+    confidence: float | None
+    model: str | None
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """A line of the history: the answer to the leading image, and all ``images`` in the order of their numbers.
+
+    ``label``, ``confidence`` and ``model`` are None where the leading image was refused. ``leading`` is its number.
     ``reviewed`` is the finding of the review in force, ``decision`` whether that agrees with the model.
     """
 
@@ -70,6 +84,8 @@ class StudySummary:
     state: State
     decision: Decision | None
     reviewed: str | None
+    leading: int
+    images: tuple[ImageSummary, ...]
 
 
 @dataclass(frozen=True)
@@ -143,7 +159,10 @@ def find_studies(
         keys = [study.id for study, *_ in found]
         in_force = select(Review).where(col(Review.study_id).in_(keys), col(Review.superseded).is_(None))
         reviews = {review.study_id: review for review in session.exec(in_force).all()}
-        studies = tuple(_summary(*row, reviews.get(key_of(row[0]))) for row in found[:size])
+        images = _images(session, keys)
+        studies = tuple(
+            _summary(*row, reviews.get(key_of(row[0])), images[key_of(row[0])]) for row in found[:size]
+        )
     # What was searched for may be a name, and is not noted.
     one = filters.patient_public_id if filters else None
     what = f"{len(studies)} studies" if one is None else f"patient {one}, {len(studies)} studies"
@@ -241,7 +260,12 @@ def _number(condition: ColumnElement[bool]) -> Any:
 
 
 def _summary(
-    study: Study, patient: Patient, reader: str, answer: PredictionRow | None, review: Review | None
+    study: Study,
+    patient: Patient,
+    reader: str,
+    answer: PredictionRow | None,
+    review: Review | None,
+    images: Sequence[ImageSummary],
 ) -> StudySummary:
     return StudySummary(
         public_id=study.public_id,
@@ -258,8 +282,35 @@ def _summary(
         verdict=answer.verdict if answer else Verdict.REFUSED,
         label=answer.label if answer else None,
         confidence=answer.confidence if answer else None,
-        model=f"{answer.network}/{answer.version}" if answer else None,
+        model=_model(answer),
         state=study.state,
         decision=review.decision if review else None,
         reviewed=review.label if review else None,
+        leading=study.leading_image,
+        images=tuple(images),
     )
+
+
+def _images(session: Session, studies: Collection[int | None]) -> Mapping[int, Sequence[ImageSummary]]:
+    """The images of these studies with their own answers, by the study's key."""
+    own = and_(
+        col(PredictionRow.study_id) == col(StudyImage.study_id),
+        col(PredictionRow.image) == col(StudyImage.number),
+        col(PredictionRow.position) == 1,
+    )
+    query = (
+        select(StudyImage.study_id, StudyImage.number, PredictionRow)
+        .outerjoin(PredictionRow, own)
+        .where(col(StudyImage.study_id).in_(studies))
+        .order_by(col(StudyImage.study_id), col(StudyImage.number))
+    )
+    found = defaultdict[int, list[ImageSummary]](list)
+    for study, number, answer in session.exec(query).all():
+        verdict = answer.verdict if answer else Verdict.REFUSED
+        label, confidence = (answer.label, answer.confidence) if answer else (None, None)
+        found[study].append(ImageSummary(number, verdict, label, confidence, _model(answer)))
+    return found
+
+
+def _model(answer: PredictionRow | None) -> str | None:
+    return f"{answer.network}/{answer.version}" if answer else None

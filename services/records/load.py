@@ -19,7 +19,7 @@ from services.records.columns import now
 from services.records.database import key_of, reading, write
 from services.records.rights import Action
 from services.records.store import Store
-from services.records.tables import Patient, PatientCreate, PredictionRow, Role, Sex, Study, User
+from services.records.tables import Patient, PatientCreate, PredictionRow, Role, Sex, Study, StudyImage, User
 from services.tasks import TASKS
 
 STUDIES_AT_ONCE = 5_000
@@ -74,11 +74,12 @@ class _Maker:
             task=self._task.key,
             study_date=self._begin.date(),
             description="Made up for measuring",
-            format="PNG",
-            modality="MR",
             patient_id=0,
             reader_id=reader_id,
         ).model_dump()
+        self._like_image = StudyImage(study_id=0, format="PNG", modality="MR", added_by_id=reader_id).model_dump(
+            exclude={"id"}
+        )
         self._like_prediction = PredictionRow(
             study_id=0,
             task=self._task.key,
@@ -100,15 +101,16 @@ class _Maker:
 
     def next_rows(self) -> Rows:
         """The next studies with their patients and answers, as rows by table."""
-        rows: Rows = {"patient": [], "study": [], "prediction": []}
+        rows: Rows = {"patient": [], "study": [], "image": [], "prediction": []}
         while self.predictions < self._wanted and len(rows["study"]) < STUDIES_AT_ONCE:
             if self.studies % STUDIES_A_PATIENT == 0:
                 self.patients += 1
                 rows["patient"].append(self._patient())
             self.studies += 1
             refused = self._draw.random() < REFUSED
-            study = self._study(refused)
+            study = self._study()
             rows["study"].append(study)
+            rows["image"].append(self._image(study, refused))
             if not refused:
                 self.predictions += 1
                 rows["prediction"].append(self._prediction(study))
@@ -124,16 +126,22 @@ class _Maker:
         row = Patient.made_from(new, self._reader_id)
         return row.model_dump() | {"id": number, "public_id": self._key(), "created": self._when()}
 
-    def _study(self, refused: bool) -> dict[str, Any]:
+    def _study(self) -> dict[str, Any]:
         when = self._when()
         return self._like_study | {
             "id": self._last_study + self.studies,
             "study_date": when.date(),
-            "gate_accepted": not refused,
-            "gate_reasons": ("This is a colour picture.",) if refused else (),
             "patient_id": self._last_patient + self.patients,
             "public_id": self._key(),
             "created": when,
+        }
+
+    def _image(self, study: dict[str, Any], refused: bool) -> dict[str, Any]:
+        return self._like_image | {
+            "study_id": study["id"],
+            "gate_accepted": not refused,
+            "gate_reasons": ("This is a colour picture.",) if refused else (),
+            "created": study["created"],
         }
 
     def _prediction(self, study: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from services.errors import InvalidRecord, SignInRefused
 from services.records import audit, throttle
@@ -23,6 +23,7 @@ from services.records.tables import (
     SecondFactor,
     SignInSession,
     Study,
+    StudyImage,
     User,
     UserPublic,
 )
@@ -106,7 +107,9 @@ def export_own(store: Store, actor: Actor) -> dict[str, Any]:
             ],
             "patient": PatientPublic.model_validate(record).model_dump(mode="json") if record else None,
             "results": [
-                one.model_dump(mode="json", include={"public_id", "task", "study_date", "created"}) for one in studies
+                one.model_dump(mode="json", include={"public_id", "task", "study_date", "created"})
+                | {"images": session.exec(select(func.count()).where(StudyImage.study_id == one.id)).one()}
+                for one in studies
             ],
             "trail": [
                 one.model_dump(mode="json", include={"at", "action", "object", "outcome"}) for one in trail.all()

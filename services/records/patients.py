@@ -140,6 +140,17 @@ def contradictions(header: PatientHint | None, patient: PatientBase) -> tuple[st
     return tuple(found)
 
 
+def differences(one: PatientHint, other: PatientHint) -> tuple[str, ...]:
+    """Which of "name", "hospital identifier" and "birth date" two files' headers have otherwise, compared likewise."""
+    try:
+        born = date.fromisoformat(one.birth_date)
+    except ValueError:
+        born = None
+    # A header may lack what a patient in the records must have, so it is not checked.
+    as_patient = PatientBase.model_construct(name=one.name, identifier=one.identifier or None, birth_date=born)
+    return contradictions(other, as_patient)
+
+
 def contains_words(text: str) -> list[ColumnElement[bool]]:
     """SQL conditions on Patient: each word of ``text`` is somewhere in the identifier or the name."""
     return [col(Patient.search_key).contains(word, autoescape=True) for word in fold(text).split()[:MOST_WORDS]]

@@ -15,10 +15,10 @@ from services.records.database import reading, write
 from services.records.lookup import as_uuid, noting_refusals, one_study
 from services.records.rights import Action, Actor, require
 from services.records.store import Store
-from services.records.tables import PredictionRow, ReasonCreate, Release, Review, Study, StudyFile
+from services.records.tables import PredictionRow, ReasonCreate, Release, Review, Study, StudyFile, StudyImage
 
-# What belongs to a study, each by its study_id.
-PARTS = (Release, Review, PredictionRow, StudyFile)
+# What belongs to a study, each by its study_id; an answer before the image that it is about.
+PARTS = (Release, Review, PredictionRow, StudyImage, StudyFile)
 PURGED_AT_ONCE = 200
 
 

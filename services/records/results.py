@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,18 +13,21 @@ from sqlmodel.sql.expression import Select
 
 from services.errors import NotFound
 from services.records import audit
-from services.records.database import reading, write
+from services.records.database import key_of, reading, write
 from services.records.lookup import noting_refusals, one_study
 from services.records.rights import Action, Actor, confirm, require, visible_studies
 from services.records.store import Store
-from services.records.tables import Release, Review, Study, User
+from services.records.tables import Release, Review, Study, StudyImage, User
 
 MOST_RESULTS = 200
 
 
 @dataclass(frozen=True)
 class Result:
-    """A released study; ``label`` is the reviewing doctor's finding: a class of the task, OTHER or INDETERMINATE."""
+    """A released study; ``label`` is the reviewing doctor's finding: a class of the task, OTHER or INDETERMINATE.
+
+    ``images`` are the numbers of its images, the leading one first.
+    """
 
     public_id: uuid.UUID
     study_date: date
@@ -32,6 +37,7 @@ class Result:
     reviewed: datetime
     note: str
     released: datetime
+    images: tuple[int, ...]
 
 
 def find_results(store: Store, actor: Actor) -> tuple[Result, ...]:
@@ -45,7 +51,8 @@ def find_results(store: Store, actor: Actor) -> tuple[Result, ...]:
             .order_by(col(Release.id).desc())
             .limit(MOST_RESULTS)
         ).all()
-        return tuple(_result(*row) for row in found)
+        numbers = _numbers(session, [study.id for study, *_ in found])
+        return tuple(_result(*row, numbers[key_of(row[0])]) for row in found)
 
 
 def get_result(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Result:
@@ -54,7 +61,8 @@ def get_result(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Result
     def work(session: Session) -> Result:
         study = one_study(session, actor, Action.RESULT_VIEW, public_id)
         audit.record(session, actor, Action.RESULT_VIEW, f"study {study.public_id}")
-        return _result(*session.exec(_released().where(Study.id == study.id)).one())
+        numbers = _numbers(session, [study.id])
+        return _result(*session.exec(_released().where(Study.id == study.id)).one(), numbers[key_of(study)])
 
     try:
         with noting_refusals(store.engine, actor, Action.RESULT_VIEW, public_id):
@@ -76,7 +84,20 @@ def _released() -> Select[Study, Review, Release, str]:
     )
 
 
-def _result(study: Study, review: Review, release: Release, doctor: str) -> Result:
+def _numbers(session: Session, studies: Collection[int | None]) -> Mapping[int, Sequence[int]]:
+    """The numbers of the images of these studies, by the study's key."""
+    query = (
+        select(StudyImage.study_id, StudyImage.number)
+        .where(col(StudyImage.study_id).in_(studies))
+        .order_by(col(StudyImage.number))
+    )
+    found = defaultdict[int, list[int]](list)
+    for study, number in session.exec(query).all():
+        found[study].append(number)
+    return found
+
+
+def _result(study: Study, review: Review, release: Release, doctor: str, numbers: Sequence[int]) -> Result:
     return Result(
         public_id=study.public_id,
         study_date=study.study_date,
@@ -86,4 +107,5 @@ def _result(study: Study, review: Review, release: Release, doctor: str) -> Resu
         reviewed=review.created,
         note=release.note,
         released=release.created,
+        images=tuple(sorted(numbers, key=lambda number: number != study.leading_image)),
     )

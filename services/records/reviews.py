@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from services.errors import InvalidRecord
 from services.inference.prediction import Verdict
@@ -19,11 +19,12 @@ from services.records import audit
 from services.records.columns import now
 from services.records.database import key_of, write
 from services.records.lookup import noting_refusals, one_study
+from services.records.parts import File, add_files, stage_files
 from services.records.rights import Action, Actor, require
 from services.records.store import Store
 from services.records.tables import (
+    WHOLE,
     Decision,
-    FileCreate,
     ReasonCreate,
     Release,
     ReleaseCreate,
@@ -31,7 +32,6 @@ from services.records.tables import (
     ReviewCreate,
     State,
     Study,
-    StudyFile,
 )
 from services.records.vault import Batch
 from services.records.views import PICTURE, REPORT, StudyView, view_of
@@ -39,14 +39,17 @@ from services.tasks import get_task
 from services.tasks.task import INDETERMINATE, OTHER
 
 AMENDED = "The review was amended."
-File = tuple[bytes, str, str]
 
 
 @dataclass(frozen=True)
 class NewReview:
-    """A review to be stored; ``created`` is chosen here, so that the report can print it before it is stored."""
+    """A review to be stored; ``created`` is chosen here, so that the report can print it before it is stored.
+
+    ``images`` is how many of the study's the reviewer has seen; None takes it for all.
+    """
 
     review: ReviewCreate
+    images: int | None = None
     created: datetime = field(default_factory=now)
 
 
@@ -78,15 +81,15 @@ def save_review(store: Store, actor: Actor, public_id: uuid.UUID | str, new: New
     """
     require(actor, Action.STUDY_REVIEW)
     with noting_refusals(store.engine, actor, Action.STUDY_REVIEW, public_id), store.vault.saving() as batch:
-        staged = _staged(batch, {REPORT: report})
+        staged = stage_files(batch, {REPORT: report})
 
         def work(session: Session) -> StudyView:
             study = one_study(session, actor, Action.STUDY_REVIEW, public_id, locked=True)
-            label = label_of(view_of(session, study), new.review)
-            for earlier in session.exec(
-                select(Review).where(Review.study_id == study.id, col(Review.superseded).is_(None))
-            ).all():
-                earlier.superseded = new.created
+            view = view_of(session, study)
+            if new.images is not None and new.images != len(view.images):
+                raise InvalidRecord("An image was added to the study meanwhile. Look at it, then review the study.")
+            label = label_of(view, new.review)
+            supersede(session, study, new.created)
             _withdraw(session, actor, study, AMENDED, new.created)
             session.add(
                 Review(
@@ -97,7 +100,7 @@ def save_review(store: Store, actor: Actor, public_id: uuid.UUID | str, new: New
                 )
             )
             study.state = State.REVIEWED
-            _add_files(session, study, staged, new.created)
+            add_files(session, study, WHOLE, staged, new.created)
             audit.record(session, actor, Action.STUDY_REVIEW, f"study {study.public_id}")
             return _stored(session, study, batch)
 
@@ -105,16 +108,21 @@ def save_review(store: Store, actor: Actor, public_id: uuid.UUID | str, new: New
 
 
 def save_release(
-    store: Store, actor: Actor, public_id: uuid.UUID | str, new: ReleaseCreate, reviewed: datetime, picture: File
+    store: Store,
+    actor: Actor,
+    public_id: uuid.UUID | str,
+    new: ReleaseCreate,
+    reviewed: datetime,
+    pictures: Mapping[int, File],
 ) -> StudyView:
-    """Let the patient read the study, with a note and the ``picture`` that they see; it must have been reviewed.
+    """Let the patient read the study, with a note and the ``pictures`` that they see, by number of the image.
 
-    ``reviewed`` is when the review was made that the actor saw: one that came meanwhile has to be read first. Raises
-    NotAllowed, NotFound, InvalidRecord, Unavailable.
+    It must have been reviewed. ``reviewed`` is when the review was made that the actor saw: one that came meanwhile has
+    to be read first. Raises NotAllowed, NotFound, InvalidRecord, Unavailable.
     """
     require(actor, Action.STUDY_RELEASE)
     with noting_refusals(store.engine, actor, Action.STUDY_RELEASE, public_id), store.vault.saving() as batch:
-        staged = _staged(batch, {PICTURE: picture})
+        staged = {number: stage_files(batch, {PICTURE: picture}) for number, picture in pictures.items()}
 
         def work(session: Session) -> StudyView:
             study = one_study(session, actor, Action.STUDY_RELEASE, public_id, locked=True)
@@ -131,7 +139,8 @@ def save_release(
                 Release(**new.model_dump(), study_id=key_of(study), released_by_id=actor.user_id, created=moment)
             )
             study.state = State.RELEASED
-            _add_files(session, study, staged, moment)
+            for number, files in staged.items():
+                add_files(session, study, number, files, moment)
             audit.record(session, actor, Action.STUDY_RELEASE, f"study {study.public_id}")
             return _stored(session, study, batch)
 
@@ -163,32 +172,12 @@ def _withdraw(session: Session, actor: Actor, study: Study, reason: str, moment:
         audit.record(session, actor, "study.withdraw", f"study {study.public_id}")
 
 
-def _staged(batch: Batch, files: Mapping[str, File]) -> list[tuple[FileCreate, str, int]]:
-    empty = [kind for kind, (content, _, _) in files.items() if not content]
-    if empty:
-        raise InvalidRecord(f"The file for {', '.join(empty)} is empty: make it again.")
-    return [
-        (FileCreate(kind=kind, media_type=media, name=name), batch.stage(content), len(content))
-        for kind, (content, media, name) in files.items()
-    ]
-
-
-def _add_files(session: Session, study: Study, staged: list[tuple[FileCreate, str, int]], moment: datetime) -> None:
-    """Name staged files as the newest version of their kind."""
-    for file, digest, size in staged:
-        newest = session.exec(
-            select(func.max(StudyFile.version)).where(StudyFile.study_id == study.id, StudyFile.kind == file.kind)
-        ).one()
-        session.add(
-            StudyFile(
-                **file.model_dump(),
-                study_id=key_of(study),
-                version=(newest or 0) + 1,
-                sha256=digest,
-                size=size,
-                created=moment,
-            )
-        )
+def supersede(session: Session, study: Study, moment: datetime) -> None:
+    """Let no review of the study be in force any more."""
+    for earlier in session.exec(
+        select(Review).where(Review.study_id == study.id, col(Review.superseded).is_(None))
+    ).all():
+        earlier.superseded = moment
 
 
 def _stored(session: Session, study: Study, batch: Batch) -> StudyView:

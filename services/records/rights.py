@@ -68,6 +68,7 @@ class Action(StrEnum):
     STUDY_VIEW = "study.view"
     STUDY_COUNT = "study.count"
     STUDY_EXPORT = "study.export"
+    STUDY_EXTEND = "study.extend"
     STUDY_PREDICT = "study.predict"
     STUDY_REVIEW = "study.review"
     STUDY_RELEASE = "study.release"
@@ -139,6 +140,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.STUDY_VIEW: Scope.OWN,
         Action.STUDY_COUNT: Scope.OWN,
         Action.STUDY_EXPORT: Scope.OWN,
+        Action.STUDY_EXTEND: Scope.OWN,
         Action.STUDY_PREDICT: Scope.OWN,
         Action.STUDY_REVIEW: Scope.OWN,
         Action.STUDY_RELEASE: Scope.OWN,

@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from services.errors import Unavailable
 from services.records import audit
 from services.records.database import reading
+from services.records.parts import of_image
 from services.records.rights import Action, Actor, confirm, require
 from services.records.schema import current_revision, newest_revision
 from services.records.store import Store
@@ -167,7 +168,7 @@ def _rows(store: Store) -> Iterator[tuple[str, str, str]]:
             rows = session.exec(query).all()
         if not rows:
             return
-        yield from ((str(public_id), file.kind, file.sha256) for file, public_id in rows)
+        yield from ((str(public_id), f"{file.kind}{of_image(file.image)}", file.sha256) for file, public_id in rows)
         last = rows[-1][0].id or 0
 
 

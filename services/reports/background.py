@@ -8,6 +8,7 @@ from services.palette import LIGHT, rgb
 from services.reports import words
 from services.reports.content import Figure, ModelEvidence, ReportContent
 from services.reports.document import COLUMN, GAP, HEADING, LEFT, WIDTH, Sheet
+from services.reports.further import draw_further
 
 _CELL = 14.5
 _SMALL = 8.5
@@ -18,8 +19,9 @@ _ROW_NAMES = 26.0
 
 def draw_background(sheet: Sheet, content: ReportContent) -> None:
     """Draw the sections that explain the answer, from the present y on and over as many pages as they need."""
-    if content.heat is not None:
+    if content.lead.heat is not None:
         _meaning(sheet, content)
+    draw_further(sheet, content)
     if content.study.notes.strip():
         _notes(sheet, content.study.notes)
     if content.evidence is not None:
@@ -42,7 +44,7 @@ def _notes(sheet: Sheet, notes: str) -> None:
 def draw_looked_at(sheet: Sheet, content: ReportContent, x: float) -> None:
     """What the heat map says, in a column that begins at ``x`` mm."""
     sheet.section("What the model looked at", x=x, width=COLUMN, need=0.0)
-    sheet.paragraph(words.looked_at(content.task, content.heat), size=_SMALL, x=x, width=COLUMN)
+    sheet.paragraph(words.looked_at(content.task, content.lead.heat), size=_SMALL, x=x, width=COLUMN)
 
 
 def draw_caveats(sheet: Sheet, content: ReportContent, x: float) -> None:
@@ -53,7 +55,7 @@ def draw_caveats(sheet: Sheet, content: ReportContent, x: float) -> None:
 
 def meaning_height(sheet: Sheet, content: ReportContent) -> float:
     """How many mm the two columns take, heading and the space below included."""
-    looked_at = sheet.height(words.looked_at(content.task, content.heat), COLUMN, _SMALL)
+    looked_at = sheet.height(words.looked_at(content.task, content.lead.heat), COLUMN, _SMALL)
     return HEADING + max(looked_at, sheet.bullets_height(content.task.caveats, COLUMN, _SMALL)) + 5.0
 
 
@@ -176,7 +178,7 @@ def _confusion(
 
 
 def _image(sheet: Sheet, content: ReportContent) -> None:
-    image = content.image
+    image = content.lead.image
     rows, columns = image.shape
     facts: list[tuple[str, str]] = [
         ("Format", image.format),
@@ -196,7 +198,7 @@ def _image(sheet: Sheet, content: ReportContent) -> None:
         facts.append(("Laterality", geometry.laterality))
     known = {label.lower() for label, _ in facts}
     facts.extend((label, value) for label, value in image.facts if label.lower() not in known)
-    sheet.section("The image", need=36)
+    sheet.section(f"Image {content.lead.number}" if content.further else "The image", need=36)
     width = WIDTH / 4
     for start in range(0, len(facts), 4):
         if sheet.get_y() + 13 > sheet.bottom:

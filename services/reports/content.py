@@ -81,22 +81,40 @@ class ReviewDetails:
 
 
 @dataclass(frozen=True, eq=False)
+class ImageDetails:
+    """One image of the study and its answer; ``number`` is the one that it has in the study.
+
+    ``prediction`` is None where the image was refused; then ``gate_reasons`` say why. Reasons beside a prediction mean
+    that the person overruled the check (``overruled``).
+    """
+
+    image: Slice
+    number: int = 1
+    prediction: Prediction | None = None
+    heat: HeatMap | None = None
+    gate_reasons: tuple[str, ...] = ()
+    overruled: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class ReportContent:
     """Everything that the report prints.
 
-    ``prediction`` is None where the image was refused; then ``gate_reasons`` say why. Reasons beside a prediction mean
-    that the person overruled the check (``overruled``). ``review`` is None until a doctor has reviewed the study.
-    ``demo`` marks every page as a demonstration.
+    ``lead`` is the image whose answer is the study's, ``further`` are the others in the order of their numbers.
+    ``evidence`` is about the model that answered the leading one. ``review`` is None until a doctor has reviewed the
+    study. ``demo`` marks every page as a demonstration.
     """
 
     task: Task
     patient: PatientDetails
     study: StudyDetails
-    image: Slice
-    prediction: Prediction | None = None
-    heat: HeatMap | None = None
-    gate_reasons: tuple[str, ...] = ()
-    overruled: bool = False
+    lead: ImageDetails
+    further: tuple[ImageDetails, ...] = ()
     evidence: ModelEvidence | None = None
     review: ReviewDetails | None = None
     demo: bool = False
+
+    @property
+    def images(self) -> tuple[ImageDetails, ...]:
+        """All of them, the leading one first."""
+        return self.lead, *self.further

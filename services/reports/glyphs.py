@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fontTools.ttLib import TTFont
 
-from services.reports.content import ReportContent
+from services.reports.content import ImageDetails, ReportContent
 
 FONTS = Path(__file__).resolve().parent / "fonts"
 MAIN = "Inter"
@@ -89,10 +89,17 @@ def printable_content(content: ReportContent) -> tuple[ReportContent, tuple[str,
         description=clean("description", content.study.description),
         notes=clean("notes", content.study.notes),
     )
-    facts = tuple(
-        (clean("image details", label), clean("image details", value)) for label, value in content.image.facts
-    )
-    warnings = tuple(clean("image details", warning) for warning in content.image.warnings)
+
+    def clean_image(one: ImageDetails) -> ImageDetails:
+        image = one.image
+        facts = tuple((clean("image details", label), clean("image details", value)) for label, value in image.facts)
+        warnings = tuple(clean("image details", warning) for warning in image.warnings)
+        return replace(
+            one,
+            image=replace(image, facts=facts, warnings=warnings),
+            gate_reasons=tuple(clean("reasons", reason) for reason in one.gate_reasons),
+        )
+
     evidence = content.evidence
     if evidence is not None:
         evidence = replace(
@@ -110,8 +117,8 @@ def printable_content(content: ReportContent) -> tuple[ReportContent, tuple[str,
         content,
         patient=patient,
         study=study,
-        image=replace(content.image, facts=facts, warnings=warnings),
-        gate_reasons=tuple(clean("reasons", reason) for reason in content.gate_reasons),
+        lead=clean_image(content.lead),
+        further=tuple(clean_image(one) for one in content.further),
         evidence=evidence,
         review=review,
     )

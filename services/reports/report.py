@@ -23,8 +23,9 @@ DEMO = "Demonstration mode: not for any real patient."
 def build_report(content: ReportContent) -> bytes:
     """The report as a PDF/A-2B file (ISO 19005-2); the same content gives the same bytes.
 
-    Two A4 pages, more where the notes are long. Characters that no font of the report holds are replaced by a hollow
-    square, and a sentence below the patient says which. The document's own title and subject name no patient.
+    Two A4 pages, more where the notes are long, and one more for every two images beside the leading one. Characters
+    that no font of the report holds are replaced by a hollow square, and a sentence below the patient says which. The
+    document's own title and subject name no patient.
 
     Raises ReportError where the content contradicts itself or cannot be laid out.
     """
@@ -55,27 +56,28 @@ def build_report(content: ReportContent) -> bytes:
 
 
 def _all_text(content: ReportContent) -> str:
-    image = content.image
-    parts = [*map(str, astuple(content.patient)), *map(str, astuple(content.study)), *content.gate_reasons]
+    parts = [*map(str, astuple(content.patient)), *map(str, astuple(content.study))]
     if content.review is not None:
         parts += [content.review.reviewer, content.review.reason]
-    parts += [text for fact in image.facts for text in fact] + list(image.warnings)
+    for one in content.images:
+        parts += [*one.gate_reasons, *(text for fact in one.image.facts for text in fact), *one.image.warnings]
     return "".join(parts)
 
 
 def _check(content: ReportContent) -> None:
     """Refuse a content whose parts cannot belong together, before a page is drawn."""
     keys = set(content.task.class_keys)
-    prediction, heat, evidence = content.prediction, content.heat, content.evidence
+    evidence = content.evidence
     if content.study.created.tzinfo is None:
         raise ReportError("The time of the study carries no time zone. Save the study again.")
     review = content.review
     if review is not None and review.label not in keys | {OTHER, INDETERMINATE}:
         raise ReportError("The review names a finding that the task does not have. Review the study again.")
-    if prediction is not None and not set(prediction.classes) <= keys:
-        raise ReportError("The answer names a class that its task does not have. Analyse the slice again.")
-    if heat is not None and heat.values.shape != content.image.shape:
-        raise ReportError("The heat map does not fit the slice. Analyse the slice again.")
+    for one in content.images:
+        if one.prediction is not None and not set(one.prediction.classes) <= keys:
+            raise ReportError("The answer names a class that its task does not have. Analyse the slice again.")
+        if one.heat is not None and one.heat.values.shape != one.image.shape:
+            raise ReportError("The heat map does not fit the slice. Analyse the slice again.")
     if evidence is not None:
         size = len(evidence.classes)
         if len(evidence.confusion) != size or any(len(row) != size for row in evidence.confusion):

@@ -58,6 +58,11 @@ def confidence(task: Task, prediction: Prediction, *, overruled: bool = False) -
     return f"Confidence {percent(share)}: of 100 such answers, {in_a_hundred(share)} are right."
 
 
+def leads(number: int, images: int) -> str:
+    """Which of a study's images the answer of the study is about, and by which rule."""
+    return f"Image {number} of {images} leads, because its answer is the one to look at first."
+
+
 def reviewed(task: Task, label: str, *, agrees: bool) -> str:
     """What a doctor's review comes to, in one sentence."""
     if agrees:

@@ -215,9 +215,10 @@ def test_an_unexpected_error_is_one_sentence_with_a_reference(analyse, room, mon
 def test_another_doctors_study_is_not_found(sign_in, room):
     from datetime import date
 
+    from services.analysis import Upload
     from services.records.people import authenticate, create_user
     from services.records.tables import PatientCreate, UserCreate
-    from services.workflow import Details, Upload
+    from services.workflow import Details
 
     store = room.bench.store
     create_user(
@@ -231,7 +232,7 @@ def test_another_doctors_study_is_not_found(sign_in, room):
         other, Upload(as_png("axial_t1c_meningioma", seed=9), "slice.png"), task_key=acting.TASK
     )
     details = Details(PatientCreate(name="Not Yours"), date(2024, 5, 6))
-    view = room.bench.save(other, analysis, details)
+    view = room.bench.save(other, [analysis], details)
 
     app = sign_in(Role.DOCTOR)
     app.query_params["id"] = str(view.public_id)

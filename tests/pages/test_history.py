@@ -8,12 +8,13 @@ from datetime import date, timedelta
 import pytest
 
 from pages.view import acting
+from services.analysis import Upload
 from services.imaging.phantom import as_png
 from services.inference.prediction import Verdict
 from services.records.filters import StudyFilters
 from services.records.history import find_studies
 from services.records.tables import PatientCreate, Role
-from services.workflow import Details, Upload
+from services.workflow import Details
 from tests.pages.conftest import follow, text
 
 MANY = 23
@@ -29,7 +30,7 @@ def studies(room):
         name = "Zebulon Quine" if number % 2 else "Yolanda Quine"
         patient = PatientCreate(name=name, identifier=f"Q-{number:03d}")
         taken = date(2024, 1, 1) + timedelta(days=number) if number else date(1900, 1, 1)
-        room.bench.save(doctor, analyses[number % 2], Details(patient, taken))
+        room.bench.save(doctor, [analyses[number % 2]], Details(patient, taken))
     return analyses
 
 

@@ -9,11 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 from pages.view import acting
 from services import reopening
+from services.analysis import Upload
 from services.errors import RecordsError
 from services.imaging.phantom import as_png
 from services.records.people import authenticate, close_session, create_user
 from services.records.tables import PatientCreate, Role, UserCreate
-from services.workflow import Details, Upload
+from services.workflow import Details
 from tests.pages.conftest import PATIENCE, ROOT, submit, text
 from tests.pages.test_analyse import FINDINGS, give, press
 
@@ -120,7 +121,7 @@ def test_a_study_that_one_doctor_has_open_stays_closed_to_the_next(sign_in, seco
     doctor = room.actor(Role.DOCTOR)
     upload = Upload(as_png("coronal_t1c_pituitary", seed=44), "slice.png")
     analysis = room.bench.analyse(doctor, upload, task_key=acting.TASK)
-    view = room.bench.save(doctor, analysis, Details(PatientCreate(name="Only The First"), date(2024, 5, 6)))
+    view = room.bench.save(doctor, [analysis], Details(PatientCreate(name="Only The First"), date(2024, 5, 6)))
     asked.clear()
     app = sign_in(Role.DOCTOR)
     app.query_params["id"] = str(view.public_id)

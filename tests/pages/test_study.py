@@ -9,11 +9,12 @@ from sqlmodel import col, update
 
 from pages.view import acting
 from services import followup
+from services.analysis import Upload
 from services.imaging.phantom import as_png
 from services.records.database import write
 from services.records.studies import get_study
 from services.records.tables import Patient, PatientCreate, ReleaseCreate, ReviewCreate, Role, State
-from services.workflow import Details, Upload
+from services.workflow import Details
 from tests.pages.conftest import follow, text
 
 NOTE = "Nothing to worry about.\nCome back in May."
@@ -31,7 +32,7 @@ def save(room, analysis):
 
     def save_study(name="Marie Curie", identifier="TEST1", taken=date(2024, 5, 6)):
         details = Details(PatientCreate(name=name, identifier=identifier), taken, "Follow-up")
-        return room.bench.save(room.actor(Role.DOCTOR), analysis, details)
+        return room.bench.save(room.actor(Role.DOCTOR), [analysis], details)
 
     return save_study
 

@@ -12,6 +12,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from services import followup
+from services.analysis import Upload
 from services.errors import InvalidRecord, NotAllowed, NotFound
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.engine import Engine
@@ -24,7 +25,7 @@ from services.records.studies import get_study, read_file
 from services.records.tables import PatientCreate, ReleaseCreate, ReviewCreate
 from services.records.views import PICTURE, REPORT
 from services.settings import Settings
-from services.workflow import Details, Upload, Workbench
+from services.workflow import Details, Workbench
 
 TASK = "brain_tumor_type"
 OVERRIDE = ReviewCreate(decision="override", label="other", reason="A cavernoma, known since 2019 (Żółć).")
@@ -58,7 +59,7 @@ def answers(bench, doctor):
 
 
 def save(bench, doctor, analysis, name="Ελένη Żółć", day=date(2024, 4, 30)):
-    return bench.save(doctor, analysis, Details(PatientCreate(name=name, identifier=f"F-{name}"), day))
+    return bench.save(doctor, [analysis], Details(PatientCreate(name=name, identifier=f"F-{name}"), day))
 
 
 def words(bench, actor, view, version=None) -> str:
@@ -136,6 +137,6 @@ def test_another_model_that_serves_is_asked_about_the_stored_slice(bench, doctor
     (tmp_path / "live.json").write_text(json.dumps(live), encoding="utf-8")
     before = dataclasses.replace(bench, engine=Engine(ModelRepository(tmp_path)))
     view = followup.ask_again(before, doctor, saved.public_id, change["network"])
-    (opinion,) = view.opinions
+    (opinion,) = view.lead.opinions
     assert (opinion.model.network, opinion.model.version) == (change["network"], change["before"])
     assert view.prediction == saved.prediction

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
+from services.analysis import Upload
 from services.errors import FalxError, NotAllowed, NotFound
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.prediction import Verdict
@@ -27,7 +28,7 @@ from services.records.trail import find_events
 from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD
 from services.reopening import reopen
 from services.settings import Settings
-from services.workflow import Details, Upload, Workbench
+from services.workflow import Details, Workbench
 
 TASK = "brain_tumor_type"
 UPLOADED = Upload(as_dicom("axial_t1c_meningioma"), "slice.dcm")
@@ -61,7 +62,7 @@ def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
     analysis = bench.analyse(doctor, UPLOADED, task_key=TASK)
     assert analysis.prediction is not None
     assert analysis.heat is not None
-    view = bench.save(doctor, analysis, details())
+    view = bench.save(doctor, [analysis], details())
     assert view.prediction == analysis.prediction
     assert set(view.files) == {UPLOAD, HEAT_MAP, OUTLINE, REPORT}
     stored = read_file(bench.store, doctor, view.public_id, UPLOAD)
@@ -102,13 +103,13 @@ def test_a_refused_image_gets_no_class_until_a_doctor_overrules(bench, doctor):
     refused = bench.analyse(doctor, upload, task_key=TASK)
     assert refused.prediction is None
     assert refused.gate.reasons
-    stored = bench.save(doctor, refused, details("Refused"))
+    stored = bench.save(doctor, [refused], details("Refused"))
     assert stored.verdict is Verdict.REFUSED
     overruled = bench.analyse(doctor, upload, task_key=TASK, overrule_reason="tinted by the viewer")
     assert overruled.prediction is not None
-    kept = bench.save(doctor, overruled, details("Overruled"))
-    assert kept.overrule_reason == "tinted by the viewer"
-    assert kept.gate_reasons == refused.gate.reasons
+    kept = bench.save(doctor, [overruled], details("Overruled"))
+    assert kept.lead.overrule_reason == "tinted by the viewer"
+    assert kept.lead.gate_reasons == refused.gate.reasons
 
 
 @pytest.mark.parametrize("role", ["admin", "patient", "researcher"])
@@ -119,8 +120,8 @@ def test_only_those_who_may_save_studies_may_analyse(bench, actors, doctor, role
     analysis = bench.analyse(doctor, UPLOADED, task_key=TASK)
     for use in (bench.save, bench.report):
         with pytest.raises(NotAllowed):
-            use(actor, analysis, details())
-    view = bench.save(doctor, analysis, details("Someone"))
+            use(actor, [analysis], details())
+    view = bench.save(doctor, [analysis], details("Someone"))
     with pytest.raises((NotAllowed, NotFound)):
         reopen(bench, actor, view.public_id)
 
@@ -139,8 +140,8 @@ def test_the_trail_notes_what_was_asked_and_shows_nothing_of_the_image(bench, do
         bench.analyse(doctor, Upload(b"not an image at all", "Jane Doe.png"), task_key=TASK)
     bench.analyse(doctor, tinted, task_key=TASK)
     overruled = bench.analyse(doctor, tinted, task_key=TASK, overrule_reason="tinted by Jane Doe's viewer")
-    bench.report(doctor, overruled, details())
-    stored = bench.save(doctor, overruled, details())
+    bench.report(doctor, [overruled], details())
+    stored = bench.save(doctor, [overruled], details())
     found = find_events(bench.store, actor_of(bench, "admin")).events[::-1]
     noted = [(e.who, e.action, e.object, e.outcome) for e in found if e.number > start and e.who == doctor.username]
     broken, whole = (
@@ -160,7 +161,7 @@ def test_the_trail_notes_what_was_asked_and_shows_nothing_of_the_image(bench, do
 
 def test_an_unsaved_report_names_the_model_and_its_test(bench, doctor):
     analysis = bench.analyse(doctor, UPLOADED, task_key=TASK)
-    pdf = bench.report(doctor, analysis, replace(details(), notes=""))
+    pdf = bench.report(doctor, [analysis], replace(details(), notes=""))
     text = " ".join("".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
     card = bench.engine.repository.card(analysis.prediction.model)
     assert card.network_title in text

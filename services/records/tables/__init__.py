@@ -18,7 +18,8 @@ from services.records.tables.accounts import (
     UserPublic,
 )
 from services.records.tables.audit import AuditEvent, AuditHead, Outcome
-from services.records.tables.files import FileCreate, FilePublic, StudyFile
+from services.records.tables.files import WHOLE, FileCreate, FilePublic, StudyFile
+from services.records.tables.images import MOST_IMAGES, ImageCreate, StudyImage
 from services.records.tables.patients import (
     Patient,
     PatientBase,
@@ -62,9 +63,13 @@ __all__ = [
     "Study",
     "StudyCreate",
     "State",
+    "MOST_IMAGES",
+    "StudyImage",
+    "ImageCreate",
     "PredictionRow",
     "PredictionCreate",
     "StudyFile",
+    "WHOLE",
     "Decision",
     "Review",
     "ReviewCreate",

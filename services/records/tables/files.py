@@ -13,6 +13,8 @@ from sqlmodel import Field, SQLModel
 from services.records.columns import SHA256, TABLE_OPTIONS, Checked, UtcTime, now
 from services.records.text import printable_name
 
+WHOLE = 0
+
 
 class FileBase(SQLModel):
     """A file that a study owns; ``kind`` says what it is to the study, ``name`` what its owner called it."""
@@ -46,10 +48,14 @@ class FileCreate(Checked, FileBase):
 
 
 class FilePublic(FileBase):
-    """What a person who may see the study sees of its file; ``size`` in bytes, ``sha256`` as hex digits."""
+    """What a person who may see the study sees of its file; ``size`` in bytes, ``sha256`` as hex digits.
+
+    ``image`` is the number of the image that it belongs to, WHOLE for the study as a whole.
+    """
 
     model_config = {"frozen": True}
 
+    image: int
     version: int
     sha256: str
     size: int
@@ -57,13 +63,17 @@ class FilePublic(FileBase):
 
 
 class StudyFile(FileBase, table=True):
-    """A row that names a file of the vault by its content; the highest ``version`` of a kind is in force."""
+    """A row that names a file of the vault by its content; the highest ``version`` of a kind is in force.
+
+    ``image`` is the number of the image that the file belongs to, WHOLE for what belongs to the study as a whole.
+    """
 
     __tablename__ = "file"
-    __table_args__ = (UniqueConstraint("study_id", "kind", "version"), TABLE_OPTIONS)
+    __table_args__ = (UniqueConstraint("study_id", "image", "kind", "version"), TABLE_OPTIONS)
 
     id: int | None = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id")
+    image: int = Field(default=WHOLE, ge=0)
     version: int = Field(default=1, ge=1)
     sha256: str = Field(sa_type=SHA256, index=True)
     size: int = Field(sa_type=BigInteger)

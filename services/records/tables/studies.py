@@ -8,10 +8,9 @@ from enum import StrEnum
 from typing import Self
 
 from pydantic import field_validator, model_validator
-from sqlalchemy import Index, Text, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from services.imaging.slice import Format
 from services.inference.prediction import Verdict
 from services.records.columns import (
     PUBLIC_ID,
@@ -39,31 +38,18 @@ class State(StrEnum):
 
 
 class StudyBase(SQLModel):
-    """One examined slice: of which image, and what the gate said of it.
-
-    ``frame`` counts from 0 and is below ``frames``. ``gate_reasons`` are the gate's sentences where it did not accept;
-    with an ``overrule_reason`` a doctor had the slice answered all the same.
-    """
+    """One examination of a patient: what was asked of it and when it was."""
 
     task: str = Field(max_length=64)
     study_date: date = Field(title="study date")
     description: str = Field(default="", max_length=200)
     notes: str = Field(default="", max_length=4000, sa_type=Text)
-    format: str = Field(max_length=16)
-    frame: int = Field(default=0, ge=0)
-    frames: int = Field(default=1, ge=1)
-    modality: str | None = Field(default=None, max_length=16)
-    gate_accepted: bool = Field(default=True)
-    gate_reasons: tuple[str, ...] = Field(default=(), sa_type=AsJson())
-    overrule_reason: str = Field(default="", max_length=500, title="reason for overruling")
 
 
 class StudyCreate(Checked, StudyBase):
     """Study details as the upload and the form give them."""
 
-    format: Format
-
-    _line = field_validator("task", "description", "modality", "overrule_reason", mode="before")(clean_line)
+    _line = field_validator("task", "description", mode="before")(clean_line)
     _text = field_validator("notes", mode="before")(clean_text)
 
     @field_validator("study_date")
@@ -71,21 +57,11 @@ class StudyCreate(Checked, StudyBase):
     def _taken(cls, value: date) -> date | None:
         return past_day(value, EARLIEST_STUDY)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.frame >= self.frames:
-            raise ValueError(f"frame {self.frame + 1} was chosen of a file with {self.frames}; choose another")
-        if self.gate_accepted and (self.gate_reasons or self.overrule_reason):
-            raise ValueError("an accepted slice has no reasons against it; store it as accepted or as refused")
-        if not self.gate_accepted and not self.gate_reasons:
-            raise ValueError("a refused slice needs the gate's reasons; store them along")
-        if len(self.gate_reasons) > 20 or any(len(reason) > 500 for reason in self.gate_reasons):
-            raise ValueError("the gate's reasons are too many or too long; shorten them")
-        return self
-
 
 class Study(StudyBase, table=True):
-    """A stored study; ``reader_id`` is the user who made it and sees it.
+    """A stored study; ``reader_id`` is the user who made it and sees it, ``leading_image`` the number of one image.
+
+    That image's own answer is the study's, by the rule of services.inference.leading.
 
     A study with a moment in ``deleted`` is seen by nobody until it is restored, or purged with all that belongs to it.
     """
@@ -107,6 +83,7 @@ class Study(StudyBase, table=True):
     patient_id: int = Field(foreign_key="patient.id")
     reader_id: int = Field(foreign_key="user.id")
     created: datetime = Field(default_factory=now, sa_type=UtcTime())
+    leading_image: int = Field(default=1, ge=1)
     state: State = Field(default=State.AWAITING, sa_type=words(State))
     deleted: datetime | None = Field(default=None, sa_type=UtcTime())
     deleted_by_id: int | None = Field(default=None, foreign_key="user.id", index=True)
@@ -114,7 +91,7 @@ class Study(StudyBase, table=True):
 
 
 class PredictionBase(SQLModel):
-    """A model's answer to a study, as services.inference.prediction.Prediction has it, and how it was explained.
+    """A model's answer to an image, as services.inference.prediction.Prediction has it, and how it was explained.
 
     ``second_opinion`` is (task, network, version, label, confidence, 1 or 0 for whether it agrees), if one was given.
     """
@@ -155,17 +132,22 @@ class PredictionCreate(Checked, PredictionBase):
 
 
 class PredictionRow(PredictionBase, table=True):
-    """A stored answer. ``position`` 1 is the study's own; those of other models, asked later, follow it."""
+    """A stored answer. ``position`` 1 is the image's own; those of other models, asked later, follow it.
+
+    It names its image by study and number, so that the study's own answer is one look into an index.
+    """
 
     __tablename__ = "prediction"
     __table_args__ = (
-        UniqueConstraint("study_id", "position"),
-        UniqueConstraint("study_id", "network", "version"),
+        ForeignKeyConstraint(["study_id", "image"], ["image.study_id", "image.number"]),
+        UniqueConstraint("study_id", "image", "position"),
+        UniqueConstraint("study_id", "image", "network", "version"),
         Index(None, "label", "verdict"),
         TABLE_OPTIONS,
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    study_id: int = Field(foreign_key="study.id")
+    study_id: int
+    image: int = Field(default=1, ge=1)
     position: int = Field(default=1, ge=1)
     created: datetime = Field(default_factory=now, sa_type=UtcTime())

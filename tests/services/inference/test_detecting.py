@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from services.analysis import Upload
 from services.errors import InferenceError, ModelMismatch, ModelNotFound
 from services.imaging.phantom import PHANTOMS, as_png, draw
 from services.imaging.prepare import prepare
@@ -16,7 +17,7 @@ from services.inference.networks import build
 from services.inference.prediction import Verdict
 from services.inference.repository import ModelRepository
 from services.inference.starting import copy_backbone
-from services.workflow import Upload, look
+from services.workflow import look
 from tests.services.inference.detecting import TASK, detecting_version
 from tests.services.inference.versions import edit_card, shipped_alone
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from services.analysis import Upload
 from services.imaging.decode import decode
 from services.imaging.phantom import as_png
 from services.inference.engine import Engine
 from services.inference.live import promote
 from services.inference.prediction import Verdict
-from services.workflow import Upload, examine
+from services.workflow import examine
 from tests.services.inference.versions import TASK, equipped_version
 
 UPLOAD = Upload(as_png("axial_t1c_glioma"), "slice.png")

@@ -19,6 +19,7 @@ from services.records.board import board, board_csv
 from services.records.chain import verify
 from services.records.columns import now
 from services.records.exports import export_studies
+from services.records.extending import extend_study
 from services.records.history import counts, find_studies, readers
 from services.records.linking import (
     link_account,
@@ -79,9 +80,9 @@ PDF = (b"%PDF-", "application/pdf", "falx.pdf")
 
 # Those that name one object, which has to be the actor's.
 OF_ONE = {
-    Action.STUDY_VIEW, Action.STUDY_PREDICT, Action.STUDY_REVIEW, Action.STUDY_RELEASE, Action.STUDY_DELETE,
-    Action.RESULT_VIEW, Action.FILE_READ, Action.PATIENT_VIEW, Action.PATIENT_EDIT, Action.PATIENT_SHARE,
-    Action.PATIENT_LINK,
+    Action.STUDY_VIEW, Action.STUDY_EXTEND, Action.STUDY_PREDICT, Action.STUDY_REVIEW, Action.STUDY_RELEASE,
+    Action.STUDY_DELETE, Action.RESULT_VIEW, Action.FILE_READ, Action.PATIENT_VIEW, Action.PATIENT_EDIT,
+    Action.PATIENT_SHARE, Action.PATIENT_LINK,
 }  # fmt: skip
 
 
@@ -114,8 +115,11 @@ def ask(action, store, actor, make_study, theirs, colleague):
             return counts(store, actor).studies
         case Action.STUDY_EXPORT:
             return len(export_studies(store, actor, "csv"))
+        case Action.STUDY_EXTEND:
+            images, task = make_study().images, theirs.task
+            return 1 if extend_study(store, actor, study_id, task, images, PDF, seen=len(theirs.images)) else 0
         case Action.STUDY_PREDICT:
-            return 1 if save_opinion(store, actor, study_id, make_study().prediction) else 0
+            return 1 if save_opinion(store, actor, study_id, make_study().images[0].prediction) else 0
         case Action.STUDY_REVIEW:
             return 1 if save_review(store, actor, study_id, NewReview(AGREE), PDF) else 0
         case Action.STUDY_RELEASE:
@@ -168,9 +172,12 @@ CALLS = {
     "by_month": lambda store, actor, make: by_month(store, actor),
     "agreement": lambda store, actor, make: agreement(store, actor),
     "export_studies": lambda store, actor, make: export_studies(store, actor, "csv"),
-    "save_opinion": lambda store, actor, make: save_opinion(store, actor, uuid.uuid4(), make().prediction),
+    "extend_study": lambda store, actor, make: extend_study(
+        store, actor, uuid.uuid4(), "brain_tumor_type", make().images, PDF, seen=1
+    ),
+    "save_opinion": lambda store, actor, make: save_opinion(store, actor, uuid.uuid4(), make().images[0].prediction),
     "save_review": lambda store, actor, make: save_review(store, actor, uuid.uuid4(), NewReview(AGREE), PDF),
-    "save_release": lambda store, actor, make: save_release(store, actor, uuid.uuid4(), NOTE, now(), PDF),
+    "save_release": lambda store, actor, make: save_release(store, actor, uuid.uuid4(), NOTE, now(), {1: PDF}),
     "withdraw_release": lambda store, actor, make: withdraw_release(store, actor, uuid.uuid4(), WHY),
     "delete_study": lambda store, actor, make: delete_study(store, actor, uuid.uuid4(), WHY),
     "restore_study": lambda store, actor, make: restore_study(store, actor, uuid.uuid4()),

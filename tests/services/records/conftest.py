@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,13 +24,14 @@ from services.inference.prediction import ModelRef, Prediction, Verdict
 from services.records.chain import BEGINNING, HEAD_ID
 from services.records.database import make_engine, write
 from services.records.folder import FolderVault
+from services.records.parts import NewImage
 from services.records.passwords import hash_password
 from services.records.rights import Actor
 from services.records.schema import migrate
 from services.records.sealing import make_keyring
 from services.records.store import Store
 from services.records.studies import NewStudy
-from services.records.tables import AuditHead, PatientCreate, Role, StudyCreate, User
+from services.records.tables import AuditHead, ImageCreate, PatientCreate, Role, StudyCreate, User
 from services.tasks import get_task
 
 PASSWORD = "a passphrase for tests"
@@ -237,9 +238,34 @@ def answer() -> Callable[..., Prediction]:
     return make_answer
 
 
+def make_image(
+    *,
+    prediction: Prediction | None = None,
+    refused: bool = False,
+    upload: bytes | None = None,
+    **fields,
+) -> NewImage:
+    gate = {"gate_accepted": False, "gate_reasons": ("This is a colour picture.",)} if refused else {}
+    return NewImage(
+        image=ImageCreate(**{"format": "PNG", "modality": "MR"} | gate | fields),
+        prediction=None if refused else prediction or make_answer(),
+        files={"upload": (upload or uuid.uuid4().bytes, "image/png", "head.png")},
+        **({} if refused else {"heat_map_method": "Grad-CAM", "heat_map_layer": "top_activation"}),
+    )
+
+
+@pytest.fixture(name="make_image")
+def make_image_of() -> Callable[..., NewImage]:
+    """A function that makes an image to be saved, answered unless told otherwise."""
+    return make_image
+
+
 @pytest.fixture
 def make_study() -> Callable[..., NewStudy]:
-    """A function that makes a study to be saved; each call another patient, unless told otherwise."""
+    """A function that makes a study of one image to be saved; each call another patient, unless told otherwise.
+
+    ``study`` are fields of the study or of its image, ``further`` are images beside it.
+    """
 
     def make(
         *,
@@ -251,23 +277,18 @@ def make_study() -> Callable[..., NewStudy]:
         refused: bool = False,
         upload: bytes | None = None,
         study: dict | None = None,
+        further: Sequence[NewImage] = (),
         **more,
     ) -> NewStudy:
-        gate = {"gate_accepted": False, "gate_reasons": ("This is a colour picture.",)} if refused else {}
+        fields = study or {}
+        of_image = {name: value for name, value in fields.items() if name in ImageCreate.model_fields}
+        of_study = {name: value for name, value in fields.items() if name in StudyCreate.model_fields}
+        image = make_image(prediction=prediction, refused=refused, upload=upload, **of_image)
         return NewStudy(
             patient=PatientCreate(name=name, identifier=identifier, birth_date=birth_date, sex="female"),
-            study=StudyCreate(
-                task="brain_tumor_type",
-                study_date=study_date,
-                format="PNG",
-                **{"modality": "MR"} | gate | (study or {}),
-            ),
-            prediction=None if refused else prediction or make_answer(),
-            files={
-                "upload": (upload or uuid.uuid4().bytes, "image/png", "head.png"),
-                "report": (b"%PDF-" + uuid.uuid4().bytes, "application/pdf", "report.pdf"),
-            },
-            **({} if refused else {"heat_map_method": "Grad-CAM", "heat_map_layer": "top_activation"}),
+            study=StudyCreate(**{"task": "brain_tumor_type", "study_date": study_date} | of_study),
+            images=(image, *further),
+            files={"report": (b"%PDF-" + uuid.uuid4().bytes, "application/pdf", "report.pdf")},
             **more,
         )
 

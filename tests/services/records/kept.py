@@ -10,10 +10,10 @@ from sqlmodel import col, select
 from services.records.database import reading
 from services.records.history import find_studies
 from services.records.studies import get_study, read_file
-from services.records.tables import AuditEvent, Patient, PredictionRow, Study, StudyFile
+from services.records.tables import AuditEvent, Patient, PredictionRow, Study, StudyFile, StudyImage
 from services.records.upkeep import check
 
-TABLES = (Study, Patient, PredictionRow, StudyFile)
+TABLES = (Study, Patient, StudyImage, PredictionRow, StudyFile)
 
 
 def row_numbers(store):
@@ -26,19 +26,32 @@ def assert_whole(store, actor, studies):
     there = {line.public_id for line in find_studies(store, actor, limit=200).studies}
     stored = [new for new in studies if new.public_id in there]
     for new in stored:
-        assert get_study(store, actor, new.public_id).prediction == new.prediction
-        for kind, (content, _, _) in new.files.items():
-            assert read_file(store, actor, new.public_id, kind) == content
-    n = len(stored)
-    expected = {"Study": n, "Patient": n, "PredictionRow": n, "StudyFile": 2 * n}
+        assert_as_given(store, actor, new)
+    n, images = len(stored), sum(len(new.images) for new in stored)
+    expected = {"Study": n, "Patient": n, "StudyImage": images, "PredictionRow": images, "StudyFile": n + images}
     assert row_numbers(store) == expected
     with reading(store.engine) as session:
         saved = session.exec(select(AuditEvent).where(AuditEvent.action == "study.save")).all()
     assert sorted(e.object for e in saved) == sorted(f"study {new.public_id}" for new in stored)
     health = check(store)
     assert health.unreadable == ()
-    assert health.files == 2 * n
+    assert health.files == n + images
     return stored
+
+
+def contents(new):
+    """Every file of a study that is to be saved: the number of its image, None for the whole study's, kind, content."""
+    for number, files in ((None, new.files), *((n, image.files) for n, image in enumerate(new.images, start=1))):
+        for kind, (content, _, _) in files.items():
+            yield number, kind, content
+
+
+def assert_as_given(store, actor, new):
+    """The stored study has the images, answers and files that were given."""
+    view = get_study(store, actor, new.public_id)
+    assert [image.prediction for image in view.images] == [image.prediction for image in new.images]
+    for number, kind, content in contents(new):
+        assert read_file(store, actor, new.public_id, kind, image=number) == content
 
 
 def make_all_old(store):

@@ -22,9 +22,10 @@ from services.records.people import authenticate
 from services.records.portable import read_line, write_line
 from services.records.schema import migrate, newest_revision
 from services.records.store import Store
-from services.records.studies import get_study, read_file, save_study
+from services.records.studies import save_study
 from services.records.tables import AuditEvent, User
 from services.records.upkeep import check
+from tests.services.records.kept import assert_as_given, contents
 from tests.services.records.test_sealing import FIRST, SECOND, keyring
 from tests.services.records.test_vault import PLAIN
 
@@ -89,9 +90,7 @@ def filled(store, actors, make_study):
 def assert_same(restored, before, studies):
     assert everything(restored) == before
     for actor, new in studies:
-        assert get_study(restored, actor, new.public_id).prediction == new.prediction
-        for kind, (content, _, _) in new.files.items():
-            assert read_file(restored, actor, new.public_id, kind) == content
+        assert_as_given(restored, actor, new)
     assert check(restored).whole
     assert authenticate(restored, "doctor", PASSWORD).full_name == "doctor Ångström"
 
@@ -144,11 +143,11 @@ def test_with_a_key_all_but_the_manifest_is_sealed(store, actors, make_study, pl
     before = everything(store)
     made = back_up(store, tmp_path / "backup")
     assert made.key == keyring(FIRST).name
-    contents = [content for _, new in studies for content, _, _ in new.files.values()]
+    given = [content for _, new in studies for _, _, content in contents(new)]
     for path in (tmp_path / "backup").rglob("*"):
         if path.is_file() and path.name != "manifest.json":
             lies = path.read_bytes()
-            assert lies not in contents
+            assert lies not in given
             assert path.name == "files.jsonl" or lies.startswith(b"FALXSEAL1")
     with pytest.raises(Unavailable, match="Add that key to VAULT_OLD_KEYS"):
         restore(place("sqlite"), tmp_path / "backup")

@@ -47,7 +47,8 @@ files = FolderVault(Path(vault), make_keyring(None, None))
 store = Store(make_engine(address), files, demo=False, sign_in_lasts=timedelta(days=1), key=lambda: "")
 save_study(store, actor, studies[0])
 store.close()
-TRACED = ("records/studies.py", "records/vault.py", "records/folder.py", "records/database.py", "records/audit.py")
+NAMES = ("studies", "parts", "vault", "folder", "database", "audit")
+TRACED = tuple(f"records/{name}.py" for name in NAMES)
 
 def save(new, lines_to_live):
     left = lines_to_live
@@ -232,7 +233,7 @@ def test_a_real_disk_that_is_full(full, small_disk, address, store, doctor, make
 
 def test_a_vault_that_fails_at_the_renaming(store, doctor, make_study):
     new = make_study()
-    digest = hashlib.sha256(new.files["upload"][0]).hexdigest()
+    digest = hashlib.sha256(new.images[0].files["upload"][0]).hexdigest()
     # A file where the folder should be.
     obstacle = store.vault.folder / digest[:2]
     obstacle.write_text("in the way")

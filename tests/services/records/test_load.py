@@ -14,7 +14,7 @@ from services.records.rights import Actor
 from services.records.studies import save_study
 from services.records.tables import AuditEvent, PredictionRow, Study, User
 from services.records.upkeep import check, storage
-from tests.services.records.kept import row_numbers
+from tests.services.records.kept import contents, row_numbers
 
 
 def reader(store):
@@ -36,7 +36,8 @@ def test_as_many_as_asked_and_all_of_them_whole(store, monkeypatch):
     made = make_load(store, 200)
     assert made.predictions == 200
     numbers = row_numbers(store)
-    assert numbers == {"Study": made.studies, "Patient": made.patients, "PredictionRow": 200, "StudyFile": 0}
+    studies = {"Study": made.studies, "StudyImage": made.studies}
+    assert numbers == studies | {"Patient": made.patients, "PredictionRow": 200, "StudyFile": 0}
     assert made.studies > 200
     assert not reader(store)[0].active
     again = make_load(store, 100)
@@ -76,7 +77,7 @@ def test_the_state_of_the_store(store, actors, doctor, make_study):
     save_study(store, doctor, new)
     found = storage(store, actors["admin"])
     assert (found.revision, found.files, found.key) == (found.newest, 2, None)
-    assert found.file_bytes == sum(len(content) for content, _, _ in new.files.values())
+    assert found.file_bytes == sum(len(content) for _, _, content in contents(new))
     assert found.database_bytes > 10_000
     assert found.database.startswith(("SQLite 3", "MariaDB 1"))
     assert found.vault == str(store.vault.folder)

@@ -49,7 +49,7 @@ def released(store, actors, make_study, review=AGREE, **more):
 
 def release(store, doctor, view, review=AGREE, note=NOTE):
     view = save_review(store, doctor, view.public_id, NewReview(review), pdf(f"{review.decision}"))
-    return save_release(store, doctor, view.public_id, note, view.review.created, PNG)
+    return save_release(store, doctor, view.public_id, note, view.review.created, {1: PNG})
 
 
 def actions(store) -> list[str]:
@@ -97,7 +97,7 @@ def test_a_later_review_replaces_an_earlier_one_and_both_are_kept(store, actors,
     assert (amended.state, amended.release) == (State.REVIEWED, None)
     assert amended.releases[0].withdrawal_reason == "The review was amended."
     assert find_results(store, actors["patient"]) == ()
-    again = save_release(store, doctor, view.public_id, NOTE, amended.review.created, PNG)
+    again = save_release(store, doctor, view.public_id, NOTE, amended.review.created, {1: PNG})
     assert again.state is State.RELEASED
     assert get_result(store, actors["patient"], view.public_id).label == "meningioma"
     assert actions(store).count("study.review") == 2
@@ -135,11 +135,11 @@ def test_an_unknown_finding_changes_nothing(store, doctor, make_study):
 def test_nothing_is_released_that_nobody_reviewed_or_that_was_reviewed_again(store, doctor, make_study):
     saved = save_study(store, doctor, make_study())
     with pytest.raises(InvalidRecord, match="Nobody has reviewed"):
-        save_release(store, doctor, saved.public_id, NOTE, now(), PNG)
+        save_release(store, doctor, saved.public_id, NOTE, now(), {1: PNG})
     first = save_review(store, doctor, saved.public_id, NewReview(AGREE), pdf())
     save_review(store, doctor, saved.public_id, NewReview(override()), pdf("second"))
     with pytest.raises(InvalidRecord, match="reviewed again meanwhile"):
-        save_release(store, doctor, saved.public_id, NOTE, first.review.created, PNG)
+        save_release(store, doctor, saved.public_id, NOTE, first.review.created, {1: PNG})
     assert get_study(store, doctor, saved.public_id).releases == ()
     with pytest.raises(InvalidRecord, match="note to the patient is missing"):
         ReleaseCreate(note=" ")
@@ -194,7 +194,7 @@ def test_a_withdrawn_release_is_read_no_longer_and_says_why(store, actors, make_
 def test_another_note_takes_the_place_of_the_first(store, actors, make_study):
     view = released(store, actors, make_study)
     note = ReleaseCreate(note="Come on Monday.")
-    save_release(store, actors["doctor"], view.public_id, note, view.review.created, PNG)
+    save_release(store, actors["doctor"], view.public_id, note, view.review.created, {1: PNG})
     (result,) = find_results(store, actors["patient"])
     assert result.note == "Come on Monday."
     seen = get_study(store, actors["doctor"], view.public_id)

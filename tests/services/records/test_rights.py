@@ -40,6 +40,7 @@ EXPECTED = {
     "study.view": {"doctor": "own"},
     "study.count": {"admin": "any", "doctor": "own", "researcher": "any"},
     "study.export": {"doctor": "own"},
+    "study.extend": {"doctor": "own"},
     "study.predict": {"doctor": "own"},
     "study.review": {"doctor": "own"},
     "study.release": {"doctor": "own"},

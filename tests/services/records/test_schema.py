@@ -148,6 +148,38 @@ def test_rows_of_today_survive_the_way_down_to_every_revision(empty_database, re
     assert table_names(empty_database) == {"alembic_version"}
 
 
+def test_on_the_way_down_a_study_keeps_its_leading_image(empty_database):
+    """Study 1 gets a second image that leads, with an answer, an upload and a report; its first image goes."""
+    migrate(empty_database)
+    before = rows_at(empty_database, filling=True)
+    engine = make_engine(empty_database)
+    metadata = MetaData()
+    metadata.reflect(engine)
+
+    def more(connection, table: str, **changes) -> None:
+        connection.execute(metadata.tables[table].insert(), before[table][0] | {"id": 9} | changes)
+
+    with engine.connect() as connection, connection.execution_options(writes=True).begin():
+        more(connection, "image", number=2, format="DICOM", frame=7)
+        more(connection, "prediction", image=2, label="leads")
+        more(connection, "file", image=2, sha256="leads")
+        more(connection, "file", id=10, image=0, kind="report", sha256="report")
+        connection.execute(text("UPDATE study SET leading_image = 2 WHERE id = 1"))
+    engine.dispose()
+    migrate(empty_database, "0008")
+    after = rows_at(empty_database)
+    other = before["image"][1]["format"]
+    assert [(row["format"], row["frame"]) for row in after["study"]] == [("DICOM", 7), (other, 2)]
+    assert [row["label"] for row in after["prediction"] if row["study_id"] == 1] == ["leads"]
+    assert [row["sha256"] for row in after["file"] if row["study_id"] == 1] == ["leads", "report"]
+    migrate(empty_database)
+    again = rows_at(empty_database)
+    assert [(row["study_id"], row["number"], row["format"]) for row in again["image"]] == [
+        (1, 1, "DICOM"), (2, 1, other),
+    ]  # fmt: skip
+    assert [(row["image"], row["kind"]) for row in again["file"] if row["study_id"] == 1] == [(1, "1"), (0, "report")]
+
+
 MARIADB = (
     "SELECT table_name, column_name, column_type, is_nullable, column_default, collation_name, column_key, extra "
     "FROM information_schema.columns WHERE table_schema = DATABASE()",

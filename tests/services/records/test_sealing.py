@@ -135,7 +135,7 @@ def test_an_interrupted_rotation_goes_on_where_it_stopped(store, doctor, make_st
     with_keys(store, keyring(SECOND))
     assert check(store).whole
     for new in studies:
-        assert read_file(store, doctor, new.public_id, "upload") == new.files["upload"][0]
+        assert read_file(store, doctor, new.public_id, "upload") == new.images[0].files["upload"][0]
 
 
 @pytest.mark.parametrize("word", ["short", "a" * 44, "!" * 44, base64.b64encode(b"a" * 32).decode(), FIRST[:-4]])

@@ -34,9 +34,8 @@ def crowded(store, actors):
             rows = [
                 {
                     "public_id": new_public_id(), "patient_id": key, "reader_id": reader, "task": "brain_tumor_type",
-                    "study_date": date(2024, 5, 6), "description": "", "notes": "", "format": "PNG", "frame": 0,
-                    "frames": 1, "modality": None, "gate_accepted": False, "gate_reasons": ("Grey.",),
-                    "overrule_reason": "", "created": start - timedelta(seconds=n),
+                    "study_date": date(2024, 5, 6), "description": "", "notes": "",
+                    "created": start - timedelta(seconds=n),
                 }
                 for n in range(MANY)
             ]  # fmt: skip

@@ -17,7 +17,7 @@ from services.records.filters import StudyFilters
 from services.records.history import find_studies
 from services.records.patients import find_patients
 from services.records.studies import get_study, read_file, save_study
-from services.records.tables import AuditEvent, Patient, PatientCreate, Study, StudyCreate
+from services.records.tables import AuditEvent, ImageCreate, Patient, PatientCreate, Study, StudyCreate
 from services.records.text import printable_name
 
 BORN = "The birth date must lie between 1850 and today; check the year."
@@ -37,14 +37,17 @@ def test_everything_comes_back(store, doctor, make_study):
     saved = save_study(store, doctor, new)
     seen = get_study(store, doctor, str(new.public_id))
     assert seen == saved
-    assert seen.prediction == new.prediction
+    assert seen.prediction == new.images[0].prediction
     assert (seen.public_id, seen.created, seen.reader) == (new.public_id, new.created, doctor.full_name)
     assert (seen.patient.name, seen.patient.identifier, seen.patient.sex.value) == ("Zoë Müller", "H-1", "female")
-    for name in ("task", "study_date", "description", "notes", "format", "frame", "frames", "modality"):
+    for name in ("task", "study_date", "description", "notes"):
         assert getattr(seen, name) == getattr(new.study, name)
-    assert (seen.heat_map_method, seen.heat_map_layer, seen.verdict) == ("Grad-CAM", "top_activation", Verdict.ANSWERED)
+    for name in ("format", "frame", "frames", "modality"):
+        assert getattr(seen.lead, name) == getattr(new.images[0].image, name)
+    assert (seen.lead.heat_map_method, seen.lead.heat_map_layer) == ("Grad-CAM", "top_activation")
+    assert seen.verdict is Verdict.ANSWERED
     assert set(seen.files) == {"upload", "report"}
-    for kind, (content, media_type, name) in new.files.items():
+    for kind, (content, media_type, name) in (*new.images[0].files.items(), *new.files.items()):
         file = seen.files[kind]
         digest = hashlib.sha256(content).hexdigest()
         assert (file.sha256, file.size, file.media_type, file.name) == (digest, len(content), media_type, name)
@@ -87,14 +90,14 @@ def test_times_keep_their_microseconds_and_their_zone(store, doctor, make_study)
 def test_a_refused_slice_is_kept_with_its_reasons(store, doctor, make_study, refused_but_overruled):
     new = make_study(refused=True)
     if refused_but_overruled:
-        study = StudyCreate(**new.study.model_dump() | {"overrule_reason": "A scan of a film, readable"})
-        new = dataclasses.replace(new, study=study, prediction=make_study().prediction)
+        overruled = {"gate_accepted": False, "gate_reasons": ("This is a colour picture.",)}
+        new = make_study(study=overruled | {"overrule_reason": "A scan of a film, readable"})
     seen = get_study(store, doctor, save_study(store, doctor, new).public_id)
-    assert not seen.gate_accepted
-    assert seen.gate_reasons == ("This is a colour picture.",)
-    assert seen.prediction == new.prediction
+    assert not seen.lead.gate_accepted
+    assert seen.lead.gate_reasons == ("This is a colour picture.",)
+    assert seen.prediction == new.images[0].prediction
     assert seen.verdict is (Verdict.ANSWERED if refused_but_overruled else Verdict.REFUSED)
-    assert bool(seen.overrule_reason) is refused_but_overruled
+    assert bool(seen.lead.overrule_reason) is refused_but_overruled
 
 
 def test_a_study_is_stored_once(store, doctor, make_study):
@@ -146,21 +149,25 @@ def test_equal_files_are_kept_once(store, doctor, make_study):
 
 
 def impossible(new):
-    answer = new.prediction
-    half = dataclasses.replace
-    yield "another task", half(new, prediction=half(answer, model=ModelRef("breast_cancer", "small", "1")))
-    yield "other classes", half(new, prediction=half(answer, classes=answer.classes[::-1]))
-    yield "too few numbers", half(new, prediction=half(answer, probabilities=answer.probabilities[:2]))
-    yield "not a number", half(new, prediction=half(answer, probabilities=(float("nan"), *answer.probabilities[1:])))
-    yield "sum", half(new, prediction=half(answer, probabilities=tuple(p / 2 for p in answer.probabilities)))
-    yield "not the label's", half(new, prediction=half(answer, label="notumor"))
-    yield "verdict", half(new, prediction=half(answer, verdict=Verdict.UNCERTAIN))
-    yield "refused", half(new, prediction=half(answer, verdict=Verdict.REFUSED))
-    yield "no answer", half(new, prediction=None)
-    yield "no upload", half(new, files={"report": new.files["report"]})
-    yield "empty file", half(new, files=new.files | {"heat_map": (b"", "image/png", "x.png")})
-    yield "kind is a path", half(new, files=new.files | {"../../etc/passwd": (b"x", "image/png", "x.png")})
-    yield "media type", half(new, files=new.files | {"heat_map": (b"x", "image", "x.png")})
+    (image,), half = new.images, dataclasses.replace
+    answer = image.prediction
+
+    def of(**changes):
+        return half(new, images=(half(image, **changes),))
+
+    yield "another task", of(prediction=half(answer, model=ModelRef("breast_cancer", "small", "1")))
+    yield "other classes", of(prediction=half(answer, classes=answer.classes[::-1]))
+    yield "too few numbers", of(prediction=half(answer, probabilities=answer.probabilities[:2]))
+    yield "not a number", of(prediction=half(answer, probabilities=(float("nan"), *answer.probabilities[1:])))
+    yield "sum", of(prediction=half(answer, probabilities=tuple(p / 2 for p in answer.probabilities)))
+    yield "not the label's", of(prediction=half(answer, label="notumor"))
+    yield "verdict", of(prediction=half(answer, verdict=Verdict.UNCERTAIN))
+    yield "refused", of(prediction=half(answer, verdict=Verdict.REFUSED))
+    yield "no answer", of(prediction=None)
+    yield "no upload", of(files={})
+    yield "empty file", of(files=image.files | {"heat_map": (b"", "image/png", "x.png")})
+    yield "kind is a path", of(files=image.files | {"../../etc/passwd": (b"x", "image/png", "x.png")})
+    yield "media type", of(files=image.files | {"heat_map": (b"x", "image", "x.png")})
     unborn = PatientCreate(name="x", birth_date=date(2024, 6, 1))
     yield "unborn", half(new, patient=unborn)
 
@@ -197,12 +204,20 @@ def test_what_does_not_fit_is_a_sentence(fields, sentence):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"frame": 1}, {"frame": -1}, {"format": "GIF"}, {"study_date": date(3000, 1, 1)}, {"notes": "x" * 4001},
-     {"gate_accepted": False}, {"overrule_reason": "because"}, {"notes": "\ud83e"}],
+    [{"study_date": date(3000, 1, 1)}, {"notes": "x" * 4001}, {"notes": "\ud83e"}],
 )  # fmt: skip
 def test_a_contradictory_study_is_a_sentence(fields):
     with pytest.raises(InvalidRecord, match=r"\.$"):
-        StudyCreate(**{"task": "brain_tumor_type", "study_date": date(2024, 1, 1), "format": "PNG"} | fields)
+        StudyCreate(**{"task": "brain_tumor_type", "study_date": date(2024, 1, 1)} | fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"frame": 1}, {"frame": -1}, {"format": "GIF"}, {"gate_accepted": False}, {"overrule_reason": "because"}],
+)
+def test_a_contradictory_image_is_a_sentence(fields):
+    with pytest.raises(InvalidRecord, match=r"\.$"):
+        ImageCreate(**{"format": "PNG"} | fields)
 
 
 def test_the_longest_texts_fit(store, doctor, make_study):
@@ -253,5 +268,5 @@ def test_a_damaged_or_missing_file_is_never_handed_out(store, doctor, make_study
     with pytest.raises(NotFound, match="no heat map"):
         read_file(store, doctor, saved.public_id, "heat_map")
     # The same upload once more mends it.
-    save_study(store, doctor, make_study(upload=new.files["upload"][0]))
-    assert read_file(store, doctor, saved.public_id, "upload") == new.files["upload"][0]
+    save_study(store, doctor, make_study(upload=new.images[0].files["upload"][0]))
+    assert read_file(store, doctor, saved.public_id, "upload") == new.images[0].files["upload"][0]

@@ -67,7 +67,7 @@ def test_another_models_answer_stands_beside_the_first(store, doctor, actors, ma
     other = dataclasses.replace(answer("meningioma", 0.9), model=ModelRef("brain_tumor_type", "resnet50", "1"))
     seen = save_opinion(store, doctor, view.public_id, other)
     assert seen == get_study(store, doctor, view.public_id)
-    assert (seen.prediction, seen.opinions) == (view.prediction, (other,))
+    assert (seen.prediction, seen.lead.opinions) == (view.prediction, (other,))
     # It is found by either network, and listed once, by its own answer.
     for network, there in (("efficientnet", 1), ("resnet50", 1), ("vgg16", 0)):
         lines = find_studies(store, doctor, StudyFilters(network=network)).studies

@@ -10,7 +10,7 @@ import pytest
 from services.imaging.phantom import draw
 from services.imaging.slice import Geometry, Slice
 from services.inference.prediction import HeatMap, ModelRef, Prediction, Verdict
-from services.reports.content import Figure, ModelEvidence, PatientDetails, ReportContent, StudyDetails
+from services.reports.content import Figure, ImageDetails, ModelEvidence, PatientDetails, ReportContent, StudyDetails
 from services.tasks import get_task
 
 
@@ -33,21 +33,23 @@ def content() -> ReportContent:
             notes="Compare with 2022.",
             reader="Dr. Ann Smith",
         ),
-        image=Slice(
-            pixels,
-            "DICOM",
-            "0123456789abcdef" * 4,
-            frame=4,
-            frames=9,
-            modality="MR",
-            geometry=Geometry((0.9, 0.9), 5.0, "axial", None),
-            facts=(("Scanner", "Falx Phantom"), ("Echo time", "10 ms")),
-            warnings=("The file had no window.",),
+        lead=ImageDetails(
+            image=Slice(
+                pixels,
+                "DICOM",
+                "0123456789abcdef" * 4,
+                frame=4,
+                frames=9,
+                modality="MR",
+                geometry=Geometry((0.9, 0.9), 5.0, "axial", None),
+                facts=(("Scanner", "Falx Phantom"), ("Echo time", "10 ms")),
+                warnings=("The file had no window.",),
+            ),
+            prediction=Prediction(
+                model, task.class_keys, (0.931, 0.052, 0.0132, 0.0038), "glioma", 0.931, 0.7, Verdict.ANSWERED, 412.0
+            ),
+            heat=HeatMap(heat / heat.max(), "glioma", "top_activation", "Grad-CAM"),
         ),
-        prediction=Prediction(
-            model, task.class_keys, (0.931, 0.052, 0.0132, 0.0038), "glioma", 0.931, 0.7, Verdict.ANSWERED, 412.0
-        ),
-        heat=HeatMap(heat / heat.max(), "glioma", "top_activation", "Grad-CAM"),
         evidence=ModelEvidence(
             model=model,
             title="EfficientNetV2B0",

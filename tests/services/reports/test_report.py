@@ -26,6 +26,11 @@ def pages(data: bytes) -> list[str]:
     return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(data)).pages]
 
 
+def with_lead(content, **changes):
+    """The content with another leading image."""
+    return replace(content, lead=replace(content.lead, **changes))
+
+
 def text(data: bytes) -> str:
     return " ".join(pages(data))
 
@@ -141,8 +146,8 @@ def test_text_is_never_markup_or_a_placeholder(content):
 
 def test_uncertain_says_refer(content):
     shares = (0.52, 0.31, 0.1, 0.07)
-    unsure = replace(content.prediction, probabilities=shares, confidence=0.52, verdict=Verdict.UNCERTAIN)
-    printed = text(build_report(replace(content, prediction=unsure)))
+    unsure = replace(content.lead.prediction, probabilities=shares, confidence=0.52, verdict=Verdict.UNCERTAIN)
+    printed = text(build_report(with_lead(content, prediction=unsure)))
     assert content.task.uncertain_finding in printed
     assert "about 52 would be right" in printed
     assert "from 70% on" in printed
@@ -150,9 +155,8 @@ def test_uncertain_says_refer(content):
 
 
 def test_refused_gives_reasons_and_no_figures(content):
-    refused = replace(
-        content, prediction=None, heat=None, evidence=None, gate_reasons=("The picture is coloured.", "It is a CT.")
-    )
+    reasons = ("The picture is coloured.", "It is a CT.")
+    refused = replace(with_lead(content, prediction=None, heat=None, gate_reasons=reasons), evidence=None)
     printed = text(build_report(refused))
     assert "No answer" in printed
     assert "The check of the image refused it: The picture is coloured. It is a CT." in printed
@@ -162,22 +166,22 @@ def test_refused_gives_reasons_and_no_figures(content):
 
 
 def test_overruled_says_so_and_claims_no_calibration(content):
-    printed = text(build_report(replace(content, gate_reasons=("The picture is coloured.",), overruled=True)))
+    printed = text(build_report(with_lead(content, gate_reasons=("The picture is coloured.",), overruled=True)))
     assert "the reader overruled the check: The picture is coloured." in printed
     assert "do not read it as a share of right answers" in printed
     assert "of 100 such answers" not in printed
 
 
 def test_without_heat_map_it_says_so(content):
-    printed = text(build_report(replace(content, heat=None)))
+    printed = text(build_report(with_lead(content, heat=None)))
     assert "No heat map was made for this answer." in printed
     assert "1 hottest" not in printed
     assert content.task.caveats[0] in printed
 
 
 def test_an_empty_heat_map_is_told(content):
-    blank = replace(content.heat, values=np.zeros_like(content.heat.values))
-    assert "Nothing in the slice spoke for glioma" in text(build_report(replace(content, heat=blank)))
+    blank = replace(content.lead.heat, values=np.zeros_like(content.lead.heat.values))
+    assert "Nothing in the slice spoke for glioma" in text(build_report(with_lead(content, heat=blank)))
 
 
 def test_demo_is_said_on_every_page(content):
@@ -189,8 +193,9 @@ def test_empty_details_and_unknown_spacing_are_laid_out(content):
         content,
         patient=PatientDetails(),
         study=replace(content.study, date=None, description="", notes="", reader=""),
-        image=replace(content.image, geometry=Geometry(), facts=(), warnings=(), frame=0, frames=1, modality=None),
     )
+    image = replace(content.lead.image, geometry=Geometry(), facts=(), warnings=(), frame=0, frames=1, modality=None)
+    bare = with_lead(bare, image=image)
     printed = text(build_report(bare))
     assert "Patient –" in printed
     assert "50 mm" not in printed
@@ -201,7 +206,8 @@ def test_empty_details_and_unknown_spacing_are_laid_out(content):
 @pytest.mark.parametrize("long", [False, True])
 def test_any_form_of_slice_fits_the_page(content, shape, long):
     pixels = np.random.default_rng(0).random(shape, dtype=np.float32)
-    changed = replace(content, image=replace(content.image, pixels=pixels), heat=replace(content.heat, values=pixels))
+    image, heat = replace(content.lead.image, pixels=pixels), replace(content.lead.heat, values=pixels)
+    changed = with_lead(content, image=image, heat=heat)
     if long:
         changed = replace(
             changed,
@@ -230,7 +236,7 @@ def test_slice_and_overlay_are_embedded(content):
     assert sizes.count((900, 900)) == 2
     grey = next(image.image for image in images if image.image.mode == "L")
     back = np.asarray(grey.resize((256, 256)), dtype=float) / 255
-    assert np.abs(back - content.image.pixels).mean() < 0.02
+    assert np.abs(back - content.lead.image.pixels).mean() < 0.02
 
 
 def test_the_same_content_gives_the_same_bytes(content):
@@ -243,8 +249,8 @@ def test_contradictions_are_refused_with_a_sentence(content):
     with pytest.raises(ReportError, match="time zone"):
         build_report(replace(content, study=replace(content.study, created=datetime(2024, 5, 1))))  # noqa: DTZ001
     with pytest.raises(ReportError, match="heat map does not fit"):
-        build_report(replace(content, heat=replace(content.heat, values=np.zeros((3, 3), np.float32))))
+        build_report(with_lead(content, heat=replace(content.lead.heat, values=np.zeros((3, 3), np.float32))))
     with pytest.raises(ReportError, match="class that its task"):
-        build_report(replace(content, prediction=replace(content.prediction, classes=("a", "b", "c", "d"))))
+        build_report(with_lead(content, prediction=replace(content.lead.prediction, classes=("a", "b", "c", "d"))))
     with pytest.raises(ReportError, match="confusion matrix"):
         build_report(replace(content, evidence=replace(content.evidence, confusion=((1, 2), (3, 4)))))

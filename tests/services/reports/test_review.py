@@ -10,7 +10,7 @@ import pytest
 from services.errors import ReportError
 from services.reports.content import ReviewDetails
 from services.reports.report import build_report
-from tests.services.reports.test_report import pages, text
+from tests.services.reports.test_report import pages, text, with_lead
 
 REVIEW = ReviewDetails(
     reviewer="Dr. Żaneta Müller",
@@ -53,7 +53,8 @@ def test_an_unreviewed_report_says_nothing_of_a_review(content):
 
 
 def test_a_refused_slice_is_reviewed_too_and_a_long_reason_breaks_nothing(content):
-    refused = replace(content, prediction=None, heat=None, evidence=None, gate_reasons=("This is a colour picture.",))
+    reasons = ("This is a colour picture.",)
+    refused = replace(with_lead(content, prediction=None, heat=None, gate_reasons=reasons), evidence=None)
     long = replace(REVIEW, reason="A word to be read. " * 105)
     for whole in (refused, content):
         read = text(build_report(replace(whole, review=long)))

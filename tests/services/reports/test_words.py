@@ -29,13 +29,13 @@ def test_in_a_hundred(share, said):
 
 def test_every_class_has_a_finding_that_suggests(content):
     for key in content.task.class_keys:
-        found = words.finding(content.task, replace(content.prediction, label=key))
+        found = words.finding(content.task, replace(content.lead.prediction, label=key))
         assert "suggests" in found
         assert content.task.class_info(key).name.split()[0] in found
 
 
 def test_refused_prediction_is_no_finding(content):
-    refused = replace(content.prediction, verdict=Verdict.REFUSED)
+    refused = replace(content.lead.prediction, verdict=Verdict.REFUSED)
     assert words.finding(content.task, refused) == words.finding(content.task, None)
     assert "suggests" not in words.finding(content.task, refused)
 
@@ -52,11 +52,11 @@ def test_refused_prediction_is_no_finding(content):
 def test_the_hottest_place_is_named(content, at, said):
     values = np.zeros((101, 101), np.float32)
     values[at] = 1
-    assert f"lies in {said}" in words.looked_at(content.task, replace(content.heat, values=values))
+    assert f"lies in {said}" in words.looked_at(content.task, replace(content.lead.heat, values=values))
 
 
 def test_half_of_the_heat_is_measured(content):
     values = np.zeros((100, 100), np.float32)
     values[:20] = 1
-    said = words.looked_at(content.task, replace(content.heat, values=values))
+    said = words.looked_at(content.task, replace(content.lead.heat, values=values))
     assert "half of the heat covers 10.0% of it" in said
