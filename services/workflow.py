@@ -42,6 +42,7 @@ from services.tasks.task import Task
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
     {"PNG": "image/png", "JPEG": "image/jpeg", "DICOM": "application/dicom"}
 )
+SUFFIXES: Mapping[str, str] = MappingProxyType({"PNG": ".png", "JPEG": ".jpg", "DICOM": ".dcm"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +204,7 @@ class Workbench:
     def save(self, actor: Actor, analysis: Analysis, details: Details) -> StudyView:
         """Render the report and store the whole study, all of it or nothing. Raises FalxError with a sentence.
 
-        A DICOM file is stored without its identity, and under a name that nobody gave it.
+        The upload is stored without what names anybody beside its picture, and under a name that nobody gave it.
         """
         require(actor, Action.STUDY_SAVE)
         patient, despite = self._patient(actor, analysis, details)
@@ -211,9 +212,9 @@ class Workbench:
         report = build_report(self._report_content(actor, analysis, new, patient))
         stem = file_stem(new.study.study_date, new.public_id)
         files = {**new.files, REPORT: (report, "application/pdf", f"{stem}.pdf")}
-        if analysis.slice.format == "DICOM":
-            clean = without_identity(analysis.upload.data, analysis.slice, limits=self.limits)
-            files[UPLOAD] = (clean, MEDIA_TYPES["DICOM"], f"{stem}.dcm")
+        form = analysis.slice.format
+        clean = without_identity(analysis.upload.data, analysis.slice, limits=self.limits)
+        files[UPLOAD] = (clean, MEDIA_TYPES[form], f"{stem}{SUFFIXES[form]}")
         if analysis.heat is not None:
             files[HEAT_MAP] = (to_png(analysis.heat.values), "image/png", f"{stem}-heat-map.png")
         if analysis.outline is not None:
@@ -270,7 +271,7 @@ class Workbench:
 
 
 def _named(upload: Upload) -> str:
-    """An upload as the trail names it; the stored file's hash begins alike."""
+    """An upload as the trail names it; the hash of a stored file that had nothing to be taken out begins alike."""
     return f"upload {hashlib.sha256(upload.data).hexdigest()[:16]}"
 
 

@@ -81,6 +81,16 @@ def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
     assert view.public_id in {study.public_id for study in find_studies(bench.store, doctor).studies}
 
 
+def test_a_png_is_stored_without_the_texts_and_the_name_that_it_came_with(bench, doctor):
+    upload = Upload(as_png("axial_t1c_glioma"), "Jane Doe.png")
+    analysis = bench.analyse(doctor, upload, task_key=TASK)
+    view = bench.save(doctor, analysis, details())
+    assert b"tEXt" in upload.data
+    assert b"tEXt" not in read_file(bench.store, doctor, view.public_id, UPLOAD)
+    assert view.files[UPLOAD].name == f"falx-20240430-{str(view.public_id)[:8]}.png"
+    assert np.array_equal(reopen(bench, doctor, view.public_id).slice.pixels, analysis.slice.pixels)
+
+
 def report(bench: Workbench, doctor: Actor, view) -> bytes:
     return read_file(bench.store, doctor, view.public_id, REPORT)
 
