@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 import streamlit as st
 
 from services.errors import FalxError
+from services.proxies import client_address
 from services.records import people
 from services.records.demo import DemoAccount, ensure_demo_accounts
 from services.records.rights import Actor, Origin
@@ -84,8 +85,10 @@ def start_warm_up() -> Thread:
 
 
 def origin() -> Origin:
-    """Where this run's request comes from, as far as the connection tells."""
-    return Origin(st.context.ip_address or "", st.context.headers.get("User-Agent", "")[:200])
+    """Where this run's request comes from, as far as the connection and trusted proxies tell."""
+    headers = st.context.headers
+    address = client_address(st.context.ip_address or "", headers.get_all("X-Forwarded-For"), get_settings().proxies)
+    return Origin(address, headers.get("User-Agent", "")[:200])
 
 
 def token() -> str:
