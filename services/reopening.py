@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.errors import DamagedFile
 from services.imaging.decode import decode
+from services.imaging.lettering import with_text_noted
 from services.imaging.slice import FloatImage, Slice
 from services.inference.prediction import HeatMap, Outline
 from services.records.rights import Actor
@@ -28,7 +29,8 @@ class Reopened:
 def reopen(bench: Workbench, actor: Actor, public_id: uuid.UUID | str) -> Reopened:
     """The study of that address, for someone who may see it. Raises FalxError with a sentence."""
     view = get_study(bench.store, actor, public_id)
-    image = decode(read_file(bench.store, actor, public_id, UPLOAD), frame=view.frame, limits=bench.limits)
+    uploaded = read_file(bench.store, actor, public_id, UPLOAD)
+    image = with_text_noted(decode(uploaded, frame=view.frame, limits=bench.limits))
     heat, outline = None, None
     if HEAT_MAP in view.files and view.prediction is not None:
         values = _stored_map(bench, actor, view, HEAT_MAP, image)

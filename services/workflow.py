@@ -17,6 +17,7 @@ import numpy as np
 from services.errors import FalxError, InvalidRecord, NotPreparable
 from services.imaging.decode import decode, without_identity
 from services.imaging.gate import GateDecision, check
+from services.imaging.lettering import with_text_noted
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.overlay import to_png
 from services.imaging.prepare import Prepared, prepare
@@ -145,7 +146,7 @@ def limits_of(settings: Settings) -> Limits:
 class Details:
     """What the person typed or chose beside the image; what was typed is checked when it is made.
 
-    ``same_person`` is the answer to the warning that the file's header contradicts the chosen patient.
+    ``same_person`` is the answer to the warning that the file's header contradicts the patient.
     """
 
     patient: PatientCreate | ChosenPatient
@@ -194,6 +195,7 @@ class Workbench:
         except FalxError:
             audit.note(self.store.engine, actor, audit.PREDICTION, what, Outcome.FAILED)
             raise
+        analysis = replace(analysis, slice=with_text_noted(analysis.slice))
         answer = analysis.prediction
         if analysis.overrule_reason:
             audit.note(self.store.engine, actor, audit.OVERRULE, what)
@@ -230,18 +232,20 @@ class Workbench:
         return report
 
     def _patient(self, actor: Actor, analysis: Analysis, details: Details) -> tuple[PatientBase, tuple[str, ...]]:
-        """Who is typed or chosen, and in what the file's header contradicts the choice.
+        """Who is typed or chosen, and in what the file's header contradicts that.
 
         Raises InvalidRecord where it does and nobody said that it is the same person.
         """
-        if not isinstance(details.patient, ChosenPatient):
-            return details.patient, ()
-        patient = choose_patient(self.store, actor, details.patient.public_id)
+        patient: PatientBase
+        if isinstance(details.patient, ChosenPatient):
+            patient = choose_patient(self.store, actor, details.patient.public_id)
+        else:
+            patient = details.patient
         found = contradictions(analysis.slice.patient, patient)
         if found and not details.same_person:
             raise InvalidRecord(
-                f"The file's header has another {' and '.join(found)} than the chosen patient. Choose another patient, "
-                "or confirm that it is the same person."
+                f"The file's header has another {' and '.join(found)} than the patient. Correct the patient or choose "
+                "another, or confirm that it is the same person."
             )
         return patient, found
 

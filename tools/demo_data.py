@@ -51,8 +51,9 @@ def fill(bench: Workbench) -> int:
         data, ending = (as_dicom(key, seed), "dcm") if kind == "dicom" else (as_png(key, seed), "png")
         analysis = bench.analyse(doctor, Upload(data, f"{key}.{ending}"), task_key=next(iter(TASKS)))
         patient = PatientCreate(name=name, identifier=f"DEMO-{number:04d}", birth_date=born, sex=sex)
-        details = Details(patient, today - timedelta(days=days), description=phantom(key).title)
-        bench.save(doctor, analysis, details)
+        taken = today - timedelta(days=days)
+        # The header of a phantom names nobody of the demo.
+        bench.save(doctor, analysis, Details(patient, taken, description=phantom(key).title, same_person=True))
     return len(STUDIES)
 
 

@@ -60,25 +60,26 @@ class _ImageData:
     """Follows the compressed image through its chunks, to tell it from what is hung on behind it."""
 
     def __init__(self, container: Container) -> None:
-        self._stream = zlib.decompressobj()
+        self._stream, self._ended = zlib.decompressobj(), False
         bits = container.columns * container.bits * _SAMPLES.get(container.color_type, 4)
         # An interlaced image has up to twice as many rows, each with a filter byte and one that is not full.
         self._most = container.rows * (bits // 8 + 1 + 4) + _PIECE
 
     def used(self, body: bytes) -> int:
         """How many bytes of the next chunk belong to the image."""
+        if self._ended:
+            return 0
         for start in range(0, len(body), _PIECE):
-            if self._stream.eof:
-                return start
             try:
                 self._most -= len(self._stream.decompress(body[start : start + _PIECE]))
             except zlib.error as error:
                 raise DamagedFile("The PNG file's image data is damaged. Copy or export it again.") from error
             if self._most < 0:
                 raise DamagedFile("The PNG file holds more image data than its size says. Export it again.")
-            if self._stream.eof:
+            self._ended = self._stream.eof
+            if self._ended:
                 return min(start + _PIECE, len(body)) - len(self._stream.unused_data)
-        return 0 if self._stream.eof else len(body)
+        return len(body)
 
 
 def _bare_jpeg(container: Container) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from services.errors import FalxError, NotAllowed, NotFound
+from services.errors import FalxError, InvalidRecord, NotAllowed, NotFound
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.prediction import Verdict
 from services.records.demo import DEMO_ACCOUNTS, ensure_demo_accounts
@@ -54,7 +54,7 @@ def doctor(actors: dict[str, Actor]) -> Actor:
 
 
 def details(name: str = "Ελένη Żółć") -> Details:
-    return Details(PatientCreate(name=name), date(2024, 4, 30), "Headache", "Two weeks.")
+    return Details(PatientCreate(name=name), date(2024, 4, 30), "Headache", "Two weeks.", same_person=True)
 
 
 def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
@@ -133,6 +133,20 @@ def test_only_those_who_may_save_studies_may_analyse(bench, actors, doctor, role
     view = bench.save(doctor, analysis, details("Someone"))
     with pytest.raises((NotAllowed, NotFound)):
         reopen(bench, actor, view.public_id)
+
+
+def test_a_typed_patient_whom_the_header_contradicts_is_confirmed_and_noted(bench, doctor):
+    analysis = bench.analyse(doctor, UPLOADED, task_key=TASK)
+    other = replace(details("Somebody Else"), same_person=False)
+    for use in (bench.save, bench.report):
+        with pytest.raises(InvalidRecord, match="another name than the patient"):
+            use(doctor, analysis, other)
+    same = bench.save(doctor, analysis, replace(other, patient=PatientCreate(name="Synthetic Phantom")))
+    confirmed = bench.save(doctor, analysis, replace(other, same_person=True))
+    events = find_events(bench.store, actor_of(bench, "admin")).events
+    noted = [event.object for event in events if event.action == "patient.confirm"]
+    assert noted[0] == f"study {confirmed.public_id} despite name"
+    assert not [said for said in noted if str(same.public_id) in said]
 
 
 def test_a_bad_file_stores_nothing(bench, doctor):
