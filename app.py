@@ -106,6 +106,7 @@ def run(settings: Settings) -> None:
             return
         banner.empty()
     acting.set_person(actor)
+    acting.notice_what_serves()
     first = waiting.page_for(actor)
     if first is None:
         acting.start_warm_up()

@@ -8,8 +8,10 @@ import streamlit as st
 
 from pages.view import acting, charts, failures, frame, questions
 from pages.view.answer import warn
+from pages.view.details import confirm
 from pages.view.words import moment, plain
 from services.analysis import Analysis, Upload
+from services.records.patients import contradictions
 from services.records.studies import StudyView
 from services.records.tables import PatientCreate, Sex
 from services.reports import words as said
@@ -18,7 +20,7 @@ from services.tasks import TASKS, get_task
 from services.tasks.task import Task
 from services.workflow import Details
 
-_LAST = "quick_last"
+_LAST, _ASKED, _WARNED = "quick_last", "quick_asked", "quick_warned"
 DETECTING = tuple(task for task in TASKS.values() if task.detects)
 
 
@@ -36,11 +38,14 @@ def page() -> None:
             sent = st.form_submit_button("Look and save", type="primary", icon=":material/search:")
         if sent:
             st.session_state.pop(_LAST, None)
+            st.session_state.pop(_ASKED, None)
             if not name.strip() or file is None:
                 st.warning("Give both a first name and an image.")
             else:
                 with failures.told():
                     look(task, name, Upload(file.getvalue(), file.name))
+        if _ASKED in st.session_state:
+            ask(*st.session_state[_ASKED])
         shown = st.session_state.get(_LAST)
         if isinstance(shown, StudyView):
             answer(shown)
@@ -49,16 +54,37 @@ def page() -> None:
 def look(task: Task, name: str, upload: Upload) -> None:
     """Answer and save; an image that the check refuses is told and not saved."""
     bench, actor = acting.workbench(), acting.person()
-    today = date.today()  # noqa: DTZ011 - the study's day is the local one
     # Checked before the image is looked at.
-    details = Details(PatientCreate(name=name, identifier="", birth_date=None, sex=Sex.UNKNOWN), today)
+    patient = PatientCreate(name=name, identifier="", birth_date=None, sex=Sex.UNKNOWN)
     with st.spinner(f"Looking at the {task.image}"):
         analysis = bench.analyse(actor, upload, task_key=task.key)
     if analysis.prediction is None:
         refused(analysis)
-        return
+    elif contradictions(analysis.slice.patient, patient):
+        st.session_state[_ASKED] = analysis, patient
+    else:
+        save(analysis, patient)
+
+
+def ask(analysis: Analysis, patient: PatientCreate) -> None:
+    """Whose image it is, where the file's header names somebody else; it is saved once that is answered."""
+    sure = confirm(analysis.slice.patient, patient, "quick")
+    st.caption("Nothing is saved yet. If it is another patient, fill in the form again.")
+    if st.button("Save study", icon=":material/save:", key="quick_confirmed", disabled=not sure):
+        del st.session_state[_ASKED]
+        with failures.told():
+            save(analysis, patient, same_person=True)
+        st.rerun()
+
+
+def save(analysis: Analysis, patient: PatientCreate, *, same_person: bool = False) -> None:
+    """Store the study and keep its answer in sight."""
+    today = date.today()  # noqa: DTZ011 - the study's day is the local one
     with st.spinner("Saving the study"):
-        st.session_state[_LAST] = bench.save(actor, [analysis], details)
+        st.session_state[_LAST] = acting.workbench().save(
+            acting.person(), [analysis], Details(patient, today, same_person=same_person)
+        )
+    st.session_state[_WARNED] = analysis.slice.annotated
 
 
 def refused(analysis: Analysis) -> None:
@@ -74,6 +100,8 @@ def answer(view: StudyView) -> None:
     task, prediction = get_task(view.task), view.prediction
     if prediction is None:
         return
+    if written := st.session_state.get(_WARNED):
+        st.warning(f"{plain(written)} This one is saved: delete it if it does.", icon=":material/text_fields:")
     with st.container(key="answer", gap="small"):
         warn(prediction)
         st.header(said.finding(task, prediction), anchor=False)

@@ -28,6 +28,7 @@ from services.tasks.task import Task
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
     {"PNG": "image/png", "JPEG": "image/jpeg", "DICOM": "application/dicom"}
 )
+SUFFIXES: Mapping[str, str] = MappingProxyType({"PNG": ".png", "JPEG": ".jpg", "DICOM": ".dcm"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +106,8 @@ def new_images(
 ) -> tuple[NewImage, ...]:
     """The analyses as images to be stored, numbered from ``first`` on; their files' names begin with ``stem``.
 
-    A DICOM file is stored without its identity, and under a name that nobody gave it. Raises ImagingError where that
-    cannot be done.
+    A file is stored without what names anybody beside its picture, and under a name that nobody gave it. Raises
+    ImagingError where that cannot be done.
     """
     clean: dict[str, bytes] = {}
     return tuple(
@@ -117,13 +118,11 @@ def new_images(
 
 def _new_image(analysis: Analysis, stem: str, clean: dict[str, bytes], limits: Limits) -> NewImage:
     image, gate, upload = analysis.slice, analysis.gate, analysis.upload
-    files: dict[str, File] = {UPLOAD: (upload.data, MEDIA_TYPES[image.format], upload.name)}
-    if image.format == "DICOM":
-        # Frames of one file are one file in the vault too, if each of them still shows what was examined.
-        known = clean.get(image.sha256)
-        if known is None or not shows(known, image, limits=limits):
-            known = clean[image.sha256] = without_identity(upload.data, image, limits=limits)
-        files[UPLOAD] = (known, MEDIA_TYPES["DICOM"], f"{stem}.dcm")
+    # Frames of one file are one file in the vault too, if each of them still shows what was examined.
+    known = clean.get(image.sha256)
+    if known is None or not shows(known, image, limits=limits):
+        known = clean[image.sha256] = without_identity(upload.data, image, limits=limits)
+    files: dict[str, File] = {UPLOAD: (known, MEDIA_TYPES[image.format], f"{stem}{SUFFIXES[image.format]}")}
     if analysis.heat is not None:
         files[HEAT_MAP] = (to_png(analysis.heat.values), "image/png", f"{stem}-heat-map.png")
     if analysis.outline is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.errors import DamagedFile
 from services.imaging.decode import decode
+from services.imaging.lettering import with_text_noted
 from services.imaging.slice import FloatImage, Slice
 from services.inference.prediction import HeatMap, Outline
 from services.records.rights import Actor
@@ -43,7 +44,7 @@ def reopen_all(bench: Workbench, actor: Actor, public_id: uuid.UUID | str) -> tu
 
 def _opened(bench: Workbench, actor: Actor, view: StudyView, image: ImageView) -> Reopened:
     upload = read_file(bench.store, actor, view.public_id, UPLOAD, image=image.number)
-    pixels = decode(upload, frame=image.frame, limits=bench.limits)
+    pixels = with_text_noted(decode(upload, frame=image.frame, limits=bench.limits))
     heat, outline = None, None
     if HEAT_MAP in image.files and image.prediction is not None:
         values = _stored_map(bench, actor, view, image, HEAT_MAP, pixels)

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.errors import SettingsError
+from services.proxies import Network, networks_of
 
 ROOT = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -55,6 +56,11 @@ class Settings(BaseSettings):
         "",
         description="The app's address in mails and links, like https://falx.hospital.org; empty: as the administrator "
         "who makes a link has it open.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of the reverse proxies before Falx, with commas between, like 10.0.0.5 or "
+        "10.0.0.0/24 (127.0.0.1: on the same machine). X-Forwarded-For counts from them only; empty: from nobody.",
     )
     smtp_host: str = Field("", description="Mail server for invitations and resets; empty: links are handed over.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
@@ -104,6 +110,17 @@ class Settings(BaseSettings):
             raise ValueError("APP_URL must be like https://falx.hospital.org, without ? and #.")
         return address
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        try:
+            networks_of(text)
+        except ValueError as error:
+            raise ValueError(
+                "TRUSTED_PROXIES must be addresses or networks with commas between, like 10.0.0.5, 192.0.2.0/24."
+            ) from error
+        return text
+
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Settings:
         # Without an address of its own a link mailed to somebody would lead to wherever the one who asks for it says.
@@ -115,6 +132,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The SQLAlchemy address in force."""
         return self.database_url or f"sqlite:///{self.var_dir / 'falx.db'}"
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks of the reverse proxies in force."""
+        return networks_of(self.trusted_proxies)
 
     @property
     def vault(self) -> Path:

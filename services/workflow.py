@@ -14,6 +14,7 @@ from services.analysis import Analysis, Upload, all_different, file_stem, new_im
 from services.errors import FalxError, InvalidRecord, NotPreparable
 from services.imaging.decode import decode
 from services.imaging.gate import GateDecision, check
+from services.imaging.lettering import with_text_noted
 from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.prepare import prepare
 from services.imaging.slice import Slice
@@ -102,7 +103,7 @@ def limits_of(settings: Settings) -> Limits:
 class Details:
     """What the person typed or chose beside the image; what was typed is checked when it is made.
 
-    ``same_person`` is the answer to the warning that the file's header contradicts the chosen patient.
+    ``same_person`` is the answer to the warning that the file's header contradicts the patient.
     """
 
     patient: PatientCreate | ChosenPatient
@@ -151,6 +152,7 @@ class Workbench:
         except FalxError:
             audit.note(self.store.engine, actor, audit.PREDICTION, what, Outcome.FAILED)
             raise
+        analysis = replace(analysis, slice=with_text_noted(analysis.slice))
         answer = analysis.prediction
         if analysis.overrule_reason:
             audit.note(self.store.engine, actor, audit.OVERRULE, what)
@@ -161,8 +163,8 @@ class Workbench:
     def save(self, actor: Actor, analyses: Sequence[Analysis], details: Details) -> StudyView:
         """Render the report and store the whole study with all its images, all of it or nothing.
 
-        A DICOM file is stored without its identity, and under a name that nobody gave it. Raises FalxError with a
-        sentence.
+        The uploads are stored without what names anybody beside their pictures, and under names that nobody gave them.
+        Raises FalxError with a sentence.
         """
         require(actor, Action.STUDY_SAVE)
         patient, despite = self._patient(actor, analyses, details)
@@ -193,19 +195,21 @@ class Workbench:
         )
         if found and not same_person:
             raise InvalidRecord(
-                f"The file's header has another {' and '.join(found)} than the chosen patient. Choose another patient, "
-                "or confirm that it is the same person."
+                f"The file's header has another {' and '.join(found)} than the patient. Correct the patient or choose "
+                "another, or confirm that it is the same person."
             )
         return tuple(found)
 
     def _patient(
         self, actor: Actor, analyses: Sequence[Analysis], details: Details
     ) -> tuple[PatientBase, tuple[str, ...]]:
-        """Who is typed or chosen, and in what the files' headers contradict the choice."""
-        if not isinstance(details.patient, ChosenPatient):
+        """Who is typed or chosen, and in what the files' headers contradict that."""
+        patient: PatientBase
+        if isinstance(details.patient, ChosenPatient):
+            patient = choose_patient(self.store, actor, details.patient.public_id)
+        else:
             one_patient([analysis.slice.patient for analysis in analyses])
-            return details.patient, ()
-        patient = choose_patient(self.store, actor, details.patient.public_id)
+            patient = details.patient
         return patient, self.contradicted(analyses, patient, same_person=details.same_person)
 
     def _new_study(self, analyses: Sequence[Analysis], details: Details, despite: tuple[str, ...]) -> NewStudy:
@@ -251,7 +255,7 @@ class Workbench:
 
 
 def _named(upload: Upload) -> str:
-    """An upload as the trail names it; the stored file's hash begins alike."""
+    """An upload as the trail names it; the hash of a stored file that had nothing to be taken out begins alike."""
     return f"upload {hashlib.sha256(upload.data).hexdigest()[:16]}"
 
 

@@ -52,7 +52,10 @@ def fill(bench: Workbench) -> int:
         data, ending = (as_dicom(key, seed), "dcm") if kind == "dicom" else (as_png(key, seed), "png")
         analysis = bench.analyse(doctor, Upload(data, f"{key}.{ending}"), task_key=next(iter(TASKS)))
         patient = PatientCreate(name=name, identifier=f"DEMO-{number:04d}", birth_date=born, sex=sex)
-        details = Details(patient, today - timedelta(days=days), description=phantom(key).title)
+        # The header of a phantom names nobody of the demo.
+        details = Details(
+            patient, today - timedelta(days=days), description=phantom(key).title, same_person=True
+        )
         bench.save(doctor, [analysis], details)
     return len(STUDIES)
 

@@ -13,7 +13,8 @@ from urllib.parse import urljoin
 
 import streamlit as st
 
-from services.errors import FalxError
+from services.errors import FalxError, InferenceError
+from services.proxies import client_address
 from services.records import people
 from services.records.demo import DemoAccount, ensure_demo_accounts
 from services.records.rights import Actor, Origin
@@ -24,6 +25,7 @@ from services.tasks import TASKS, get_task
 from services.tasks.task import Task
 
 if TYPE_CHECKING:
+    from services.serving import ServingWatch
     from services.workflow import Workbench
 
 TASK = next(iter(TASKS))
@@ -52,6 +54,22 @@ def workbench() -> Workbench:
     from services.workflow import Workbench
 
     return Workbench.open(get_settings())
+
+
+@st.cache_resource(show_spinner=False)
+def _serving_watch() -> ServingWatch:
+    from services.serving import ServingWatch
+
+    return ServingWatch(store(), workbench().engine.repository)
+
+
+def notice_what_serves() -> None:
+    """Let the trail know of a model version that was changed by command, while Falx ran or before."""
+    try:
+        _serving_watch().look()
+    except InferenceError as error:
+        # Every page that needs a model says it too.
+        log.warning("What serves cannot be read: %s", error)
 
 
 def answered() -> tuple[Task, ...]:
@@ -84,8 +102,10 @@ def start_warm_up() -> Thread:
 
 
 def origin() -> Origin:
-    """Where this run's request comes from, as far as the connection tells."""
-    return Origin(st.context.ip_address or "", st.context.headers.get("User-Agent", "")[:200])
+    """Where this run's request comes from, as far as the connection and trusted proxies tell."""
+    headers = st.context.headers
+    address = client_address(st.context.ip_address or "", headers.get_all("X-Forwarded-For"), get_settings().proxies)
+    return Origin(address, headers.get("User-Agent", "")[:200])
 
 
 def token() -> str:

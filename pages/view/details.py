@@ -13,13 +13,12 @@ import streamlit as st
 from pages.view import acting
 from pages.view.words import day, plain
 from services.imaging.slice import PatientHint, Slice
-from services.records.patients import ChosenPatient, contradictions, find_patients
-from services.records.tables import PatientCreate, PatientPublic, Sex
+from services.records.patients import ChosenPatient, contradictions, find_patients, sex_of
+from services.records.tables import PatientBase, PatientCreate, PatientPublic, Sex
 
 if TYPE_CHECKING:
     from services.workflow import Details
 
-_DICOM_SEX = {"F": Sex.FEMALE, "M": Sex.MALE, "O": Sex.OTHER}
 _EARLIEST = date(1900, 1, 1)
 _NEW, _KNOWN = "New patient", "In the records"
 
@@ -32,6 +31,10 @@ class TypedPatient:
     identifier: str
     birth_date: date | None
     sex: Sex
+
+    def as_typed(self) -> PatientBase:
+        """The details, not yet checked."""
+        return PatientBase.model_construct(**vars(self))
 
     def checked(self) -> PatientCreate:
         """The details; raises InvalidRecord with a sentence a field that is wrong."""
@@ -77,9 +80,11 @@ def ask(images: Sequence[Slice], button: str, icon: str, *, key: str) -> Filled 
     known = pick(hint, key) if whose == _KNOWN else None
     if whose == _KNOWN and known is None:
         return None
+    patient: TypedPatient | ChosenPatient
     with st.form(f"details_{key}", border=False):
         if known is None:
-            patient, same_person = new_patient(hint, today, key), False
+            patient = new_patient(hint, today, key)
+            same_person = confirm(hints, patient.as_typed(), key)
         else:
             patient, same_person = ChosenPatient(known.public_id), confirm(hints, known, key)
         st.subheader("Study", anchor=False)
@@ -119,20 +124,26 @@ def pick(hint: PatientHint | None, key: str) -> PatientPublic | None:
     return found.get(chosen) if chosen is not None else None
 
 
-def confirm(hints: Sequence[PatientHint | None], known: PatientPublic, key: str) -> bool:
-    """Whether the person says that headers and chosen patient are one, where they contradict each other."""
+def confirm(hints: Sequence[PatientHint | None], patient: PatientBase, key: str) -> bool:
+    """Whether the person says that headers and patient are one, where they contradict each other.
+
+    The answer is for this patient: another one is asked about anew.
+    """
     found: dict[str, None] = {}
     others: dict[str, None] = {}
     for hint in hints:
-        differs = contradictions(hint, known)
+        differs = contradictions(hint, patient)
         if differs and hint is not None:
+            sex = sex_of(hint)
+            told = (hint.name, hint.identifier, hint.birth_date, "" if sex is Sex.UNKNOWN else sex.value)
             found |= dict.fromkeys(differs)
-            others[", ".join(part for part in (hint.name, hint.identifier, hint.birth_date) if part)] = None
+            others[", ".join(part for part in told if part)] = None
     if not found:
         return False
     said = "; ".join(others)
     st.warning(f"The file's header names another patient: {plain(said)}.", icon=":material/person_alert:")
-    return st.checkbox(f"It is the same person, in spite of another {' and '.join(found)}", key=f"same_{key}")
+    who = hash((patient.name, patient.identifier, patient.birth_date, patient.sex))
+    return st.checkbox(f"It is the same person, in spite of another {' and '.join(found)}", key=f"same_{key}_{who}")
 
 
 def new_patient(hint: PatientHint | None, today: date, key: str) -> TypedPatient:
@@ -153,7 +164,7 @@ def new_patient(hint: PatientHint | None, today: date, key: str) -> TypedPatient
     sex = right.selectbox(
         "Sex",
         list(Sex),
-        index=list(Sex).index(_DICOM_SEX.get(hint.sex.upper()[:1], Sex.UNKNOWN) if hint else Sex.UNKNOWN),
+        index=list(Sex).index(sex_of(hint) if hint else Sex.UNKNOWN),
         format_func=lambda s: s.value.capitalize(),
         key=f"sex_{key}",
     )

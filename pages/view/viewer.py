@@ -118,5 +118,5 @@ def facts(image: Slice) -> None:
             {"Fact": [plain(name) for name, _ in lines], "Value": [plain(value) for _, value in lines]},
             border="horizontal", hide_index=True, hide_header=True, alt="What the file says about the picture.",
         )  # fmt: skip
-        for sentence in image.warnings:
+        for sentence in filter(None, (image.annotated, *image.warnings)):
             st.caption(f":material/info: {plain(sentence)}")

@@ -14,6 +14,7 @@ from services.errors import DamagedFile, ImagingError, TooLarge, UnsupportedForm
 from services.imaging.containers import PNG_SIGNATURE
 from services.imaging.dicom_worker import decode_dicom_apart, decode_dicom_frames_apart, deidentify_dicom_apart
 from services.imaging.limits import DEFAULT_LIMITS, Limits, enough_memory
+from services.imaging.metadata import without_metadata
 from services.imaging.raster import decode_raster
 from services.imaging.slice import Format, Slice
 
@@ -89,22 +90,24 @@ def decode_frames(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[S
 
 
 def without_identity(data: bytes, image: Slice, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """The upload that became ``image``, fit to be stored: a DICOM file de-identified, any other file as it is.
+    """The upload that became ``image``, fit to be stored: the same picture, and nothing that names anybody beside it.
 
-    See services.imaging.deidentify for what that means. The result is decoded once more: a file whose picture would not
-    be exactly the one that was examined, or that cannot be written without its header's damage, is refused rather than
-    stored with an identity or as another picture. Raises ImagingError with what to do instead.
+    What that means for DICOM stands in services.imaging.deidentify, for PNG and JPEG in services.imaging.metadata. The
+    result is decoded once more: a file whose picture would not be exactly the one that was examined, or that cannot be
+    written without its header's damage, is refused rather than stored with an identity or as another picture. Raises
+    ImagingError with what to do instead.
     """
-    if image.format != "DICOM":
-        return data
     with enough_memory():
         try:
-            clean = deidentify_dicom_apart(data, limits=limits)
+            if image.format == "DICOM":
+                clean = deidentify_dicom_apart(data, limits=limits)
+            else:
+                clean = without_metadata(data, image.format)
             same = shows(clean, image, limits=limits)
         except ImagingError as error:
             raise DamagedFile(f"{_STAYS_OUT} {error}") from error
     if not same:
-        raise DamagedFile(f"{_STAYS_OUT} Export the slice as PNG, and analyse that.")
+        raise DamagedFile(f"{_STAYS_OUT} Export the slice as a new PNG, and analyse that.")
     return clean
 
 

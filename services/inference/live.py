@@ -8,20 +8,27 @@ from services.errors import InferenceError, ModelNotFound
 from services.inference.card import Card
 from services.inference.engine import load
 from services.inference.prediction import ModelRef
-from services.inference.repository import Change, ModelRepository, Serving
+from services.inference.repository import Change, ModelRepository, Replacing, Serving
 from services.tasks import get_task
 
 
-def promote(repository: ModelRepository, ref: ModelRef, *, default: bool = False, forced: str = "") -> Serving:
+def promote(
+    repository: ModelRepository,
+    ref: ModelRef,
+    *,
+    default: bool = False,
+    forced: str = "",
+    replacing: Replacing | None = None,
+) -> Serving:
     """Let ``ref`` serve for its network, and with ``default`` answer for its task, once it has passed its checks.
 
     Its macro-F1 on test must not be below that of the versions whose place it takes, unless ``forced`` says why it may;
     no reason excuses files without their hashes, a network that does not load or a self-test that fails.
     Raises InferenceError with what is wrong; the old version goes on then. A version that serves as asked changes
-    nothing.
+    nothing. ``replacing`` takes the step that changes what serves; see ModelRepository.changing, here and below.
     """
     task, reason = get_task(ref.task), " ".join(forced.split())
-    with repository.changing() as live:
+    with repository.changing(replacing) as live:
         serving = live.get(ref.task)
         versions = serving.versions if serving else {}
         old_default = serving.default if serving else None
@@ -50,14 +57,16 @@ def promote(repository: ModelRepository, ref: ModelRef, *, default: bool = False
         return live[ref.task]
 
 
-def rollback(repository: ModelRepository, task_key: str, network: str | None = None) -> Change:
+def rollback(
+    repository: ModelRepository, task_key: str, network: str | None = None, *, replacing: Replacing | None = None
+) -> Change:
     """Undo the newest promotion of the task, or of one of its networks, that is not undone yet; repeat to go further.
 
     What serves then is checked as a promoted version is, but for its figures. Gives the promotion that was undone.
     Raises ModelNotFound where there is none, InferenceError where the earlier version fails its checks.
     """
     task = get_task(task_key)
-    with repository.changing() as live:
+    with repository.changing(replacing) as live:
         serving = live.get(task_key)
         if serving is None or (index := last_change(serving, network)) is None:
             raise ModelNotFound(
@@ -82,7 +91,9 @@ def rollback(repository: ModelRepository, task_key: str, network: str | None = N
         return undone
 
 
-def set_threshold(repository: ModelRepository, ref: ModelRef, threshold: float) -> float:
+def set_threshold(
+    repository: ModelRepository, ref: ModelRef, threshold: float, *, replacing: Replacing | None = None
+) -> float:
     """Let ``ref`` call its task's positive class from this probability on; gives the threshold before.
 
     The version's files stay as they are. Raises InferenceError where the task has no such threshold or the value is no
@@ -92,7 +103,7 @@ def set_threshold(repository: ModelRepository, ref: ModelRef, threshold: float) 
         raise InferenceError(f"The task {ref.task} has no detection threshold, so none can be chosen for {ref}.")
     if not 0 < threshold < 1:
         raise InferenceError(f"A threshold lies between 0 and 1, and {threshold:g} does not. Choose another.")
-    with repository.changing() as live:
+    with repository.changing(replacing) as live:
         serving = live.get(ref.task)
         if serving is None or serving.versions.get(ref.network) != ref.version:
             raise ModelNotFound(f"{ref} does not serve, so its threshold decides nothing. Promote it first.")

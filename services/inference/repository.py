@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -23,6 +23,8 @@ from services.inference.scores import Scores, read_scores
 
 LIVE, LOCK, FINDINGS = "live.json", "live.lock", "findings.json"
 Kind = TypeVar("Kind", Card, Evaluation)
+# Given what is to serve and the step that replaces live.json: does that step, once, with what has to go along with it.
+Replacing = Callable[[Mapping[str, "Serving"], Callable[[], None]], None]
 
 
 class Change(BaseModel):
@@ -182,9 +184,10 @@ class ModelRepository:
         return str(1 + max((int(r.version) for r in self.refs() if (r.task, r.network) == (task, network)), default=0))
 
     @contextmanager
-    def changing(self) -> Iterator[dict[str, Serving]]:
+    def changing(self, replacing: Replacing | None = None) -> Iterator[dict[str, Serving]]:
         """What serves, to be changed in place; live.json is replaced in one step at the block's end unless it raises.
 
+        With ``replacing``, by that: it is called where something changed, and what it raises is raised.
         One process or thread at a time, and readers never wait. Raises ModelMismatch where live.json does not read,
         InferenceError where it cannot be replaced.
         """
@@ -198,7 +201,10 @@ class ModelRepository:
             yield live
             if live != before:
                 with self._disk():
-                    self._write(live)
+                    if replacing is None:
+                        self._write(live)
+                    else:
+                        replacing(live, lambda: self._write(live))
         finally:
             # Closing releases the lock, as the end of a killed process does.
             os.close(descriptor)

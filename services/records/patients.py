@@ -22,6 +22,7 @@ from services.records.tables import Patient, PatientBase, PatientCreate, Patient
 from services.records.text import fold, same
 
 MOST_WORDS = 8
+_DICOM_SEX = {"F": Sex.FEMALE, "M": Sex.MALE, "O": Sex.OTHER}
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def choose_patient(store: Store, actor: Actor, public_id: uuid.UUID) -> PatientP
 
 
 def contradictions(header: PatientHint | None, patient: PatientBase) -> tuple[str, ...]:
-    """Which of "name", "hospital identifier" and "birth date" a file's header has otherwise than the patient.
+    """Which of "name", "hospital identifier", "birth date" and "sex" a file's header has otherwise than the patient.
 
     Only what both know is compared. Names agree where all words of one are among the other's, in any order, in any of
     the header's writings; case and accents do not matter.
@@ -137,18 +138,28 @@ def contradictions(header: PatientHint | None, patient: PatientBase) -> tuple[st
         found.append("hospital identifier")
     if header.birth_date and patient.birth_date and header.birth_date != patient.birth_date.isoformat():
         found.append("birth date")
+    said = sex_of(header)
+    if Sex.UNKNOWN not in (said, patient.sex) and said is not patient.sex:
+        found.append("sex")
     return tuple(found)
 
 
 def differences(one: PatientHint, other: PatientHint) -> tuple[str, ...]:
-    """Which of "name", "hospital identifier" and "birth date" two files' headers have otherwise, compared likewise."""
+    """Which of a patient's details two files' headers have otherwise, compared likewise."""
     try:
         born = date.fromisoformat(one.birth_date)
     except ValueError:
         born = None
     # A header may lack what a patient in the records must have, so it is not checked.
-    as_patient = PatientBase.model_construct(name=one.name, identifier=one.identifier or None, birth_date=born)
+    as_patient = PatientBase.model_construct(
+        name=one.name, identifier=one.identifier or None, birth_date=born, sex=sex_of(one)
+    )
     return contradictions(other, as_patient)
+
+
+def sex_of(header: PatientHint) -> Sex:
+    """The sex that a header says (PS3.3, C.7.1.1: M, F or O), UNKNOWN for anything else."""
+    return _DICOM_SEX.get(header.sex.upper()[:1], Sex.UNKNOWN)
 
 
 def contains_words(text: str) -> list[ColumnElement[bool]]:

@@ -144,6 +144,11 @@ def test_a_doctor_needs_no_mouse(app, driver):
     keys.press("No pointer was moved.")
     keys.reach("[class*='st-key-send_save_'] button")
     keys.press(Keys.ENTER)
+    read(driver, "The file's header names another patient")
+    keys.reach("[class*='st-key-same_save_'] input", backwards=True)
+    keys.press(Keys.SPACE)
+    keys.reach("[class*='st-key-send_save_'] button")
+    keys.press(Keys.ENTER)
     study = read(driver, "What did this study show?")
     assert "Zoë Without Mouse" in study
     assert "Entered by keys" in study

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from pages.view import acting
-from services.imaging.phantom import as_dicom, as_png
+from services.imaging.lettering import SAID
+from services.imaging.phantom import as_dicom, as_png, draw
 from services.records.filters import StudyFilters
 from services.records.history import find_studies
 from services.records.tables import Role
@@ -145,17 +147,59 @@ def test_a_study_is_saved_with_the_headers_identity_and_found_again(analyse, roo
     assert fields["Hospital identifier"].value == "PHANTOM-AXIAL-T1C-MENINGIOMA"
     fields["Name"].set_value("Ada *Lindqvist*")
     fields["Hospital identifier"].set_value("APP-1")
-    sender = [button for button in app.button if button.label == "Save study"][-1]
-    sender.click().run()
+    doctor = room.actor(Role.DOCTOR)
+    send(app)
+    assert "another name and hospital identifier than the patient" in app.error[0].value
+    assert "names another patient: Phantom, Synthetic" in app.warning[0].value
+    assert not find_studies(room.bench.store, doctor, StudyFilters(patient="APP-1")).studies
+    app.checkbox[0].check()
+    send(app)
     assert not app.exception
     assert not app.error
-    doctor = room.actor(Role.DOCTOR)
     (study,) = find_studies(room.bench.store, doctor, StudyFilters(patient="APP-1")).studies
     assert study.patient_name == "Ada *Lindqvist*"
     assert app.query_params["id"] == str(study.public_id)
     assert app.title[0].value == "What did this study show?"
     assert "Ada \\*Lindqvist\\*" in text(app)
     assert {"Report (PDF)", "Heat map (PNG)", "Uploaded file"} <= {button.label for button in app.download_button}
+
+
+def send(app) -> None:
+    """Press the dialog's button."""
+    [button for button in app.button if button.label == "Save study"][-1].click().run()
+
+
+def test_the_headers_own_patient_is_asked_nothing_and_another_name_is_asked_about_anew(analyse, room):
+    app = give(analyse, "sample.dcm", as_dicom("axial_t1c_meningioma", seed=15))
+    press(app, "Save study")
+    assert not app.checkbox
+    assert not app.warning
+    for name in ("Somebody Else", "A Third One"):
+        next(field for field in app.text_input if field.label == "Name").set_value(name)
+        send(app)
+        assert "another name than the patient" in app.error[0].value
+        assert not app.checkbox[0].value
+        app.checkbox[0].check()
+    next(field for field in app.text_input if field.label == "Name").set_value("Synthetic Phantom")
+    send(app)
+    assert not app.error
+    filters = StudyFilters(patient="Synthetic Phantom")
+    (study,) = find_studies(room.bench.store, room.actor(Role.DOCTOR), filters).studies
+    assert study.patient_name == "Synthetic Phantom"
+
+
+def test_text_in_the_picture_is_warned_of_and_told_with_the_stored_study(analyse, room):
+    grey = draw("axial_t1c_meningioma", seed=16).copy()
+    cv2.putText(grey, "DOE, JANE", (8, 28), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1, cv2.LINE_AA)
+    app = give(analyse, "named.png", cv2.imencode(".png", grey)[1].tobytes())
+    assert SAID.split(".")[0] in text(app)
+    press(app, "Save study")
+    assert SAID in [warning.value for warning in app.warning]
+    next(field for field in app.text_input if field.label == "Name").set_value("Written On")
+    send(app)
+    assert not app.error
+    assert app.title[0].value == "What did this study show?"
+    assert SAID.split(".")[0] in text(app)
 
 
 def test_a_study_without_a_name_is_told_so_and_not_stored(analyse, room):
@@ -231,7 +275,7 @@ def test_another_doctors_study_is_not_found(sign_in, room):
     analysis = room.bench.analyse(
         other, Upload(as_png("axial_t1c_meningioma", seed=9), "slice.png"), task_key=acting.TASK
     )
-    details = Details(PatientCreate(name="Not Yours"), date(2024, 5, 6))
+    details = Details(PatientCreate(name="Not Yours"), date(2024, 5, 6), same_person=True)
     view = room.bench.save(other, [analysis], details)
 
     app = sign_in(Role.DOCTOR)

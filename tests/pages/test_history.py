@@ -30,7 +30,7 @@ def studies(room):
         name = "Zebulon Quine" if number % 2 else "Yolanda Quine"
         patient = PatientCreate(name=name, identifier=f"Q-{number:03d}")
         taken = date(2024, 1, 1) + timedelta(days=number) if number else date(1900, 1, 1)
-        room.bench.save(doctor, [analyses[number % 2]], Details(patient, taken))
+        room.bench.save(doctor, [analyses[number % 2]], Details(patient, taken, same_person=True))
     return analyses
 
 

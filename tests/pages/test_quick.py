@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pages.view import acting
-from services.imaging.phantom import as_png
+from services.imaging.phantom import as_dicom, as_png
 from services.records.board import board
 from services.records.tables import Role
 from tests.pages.conftest import text
@@ -88,3 +88,24 @@ def test_an_administrator_sees_what_a_threshold_does_and_sets_it(sign_in, detect
     assert not app.exception
     assert acting.workbench().engine.repository.threshold(detecting) == pytest.approx(0.3)
     assert "detects from 30" in text(app)
+
+
+def test_a_header_that_names_somebody_else_is_answered_before_anything_is_saved(sign_in, room, detecting):
+    doctor = room.actor(Role.DOCTOR)
+    before = board(room.bench.store, doctor).studies
+    app = sign_in(Role.DOCTOR)
+    app.switch_page("pages/quick.py").run()
+    fill(app, "Synthetic", as_dicom("axial_t1c_meningioma", seed=3))
+    assert not app.checkbox
+    assert board(room.bench.store, doctor).studies == before + 1
+    fill(app, "Ada", as_dicom("axial_t1c_meningioma", seed=4))
+    assert "names another patient: Phantom, Synthetic" in app.warning[0].value
+    assert app.button(key="quick_confirmed").disabled
+    assert board(room.bench.store, doctor).studies == before + 1
+    app.checkbox[0].check().run()
+    app.button(key="quick_confirmed").click().run()
+    assert not app.exception
+    assert not app.error
+    assert "Ada · saved" in text(app)
+    assert not app.checkbox
+    assert board(room.bench.store, doctor).studies == before + 2

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from streamlit.runtime.context import ContextProxy, StreamlitHeaders
 from streamlit.testing.v1 import AppTest
 
 from pages.view import acting
@@ -75,6 +76,7 @@ def test_a_session_that_was_ended_elsewhere_is_out_at_the_next_click(sign_in):
 
 OUTSIDE_DEMO = """
 import sys
+from streamlit.runtime.context import ContextProxy, StreamlitHeaders
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file("app.py", default_timeout=120).run()
 assert not app.exception, app.exception
@@ -135,4 +137,15 @@ def test_a_page_that_is_asked_for_before_the_router_ran_leads_to_the_signin(room
     assert not app.exception
     assert PROMISE in text(app)
     assert "Where is that study?" not in text(app)
+    get_settings.cache_clear()
+
+
+def test_the_address_behind_a_trusted_proxy_is_noted(room, monkeypatch):
+    enter(monkeypatch, room.folder)
+    headers = StreamlitHeaders([("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "203.0.113.9, 192.0.2.5")])
+    monkeypatch.setattr(ContextProxy, "headers", property(lambda _: headers))
+    assert acting.origin().address == "192.0.2.7"
+    monkeypatch.setenv("TRUSTED_PROXIES", "192.0.2.0/24")
+    get_settings.cache_clear()
+    assert acting.origin().address == "203.0.113.9"
     get_settings.cache_clear()

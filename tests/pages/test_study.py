@@ -31,7 +31,7 @@ def save(room, analysis):
     """A function that saves a study of the demo doctor with all its files."""
 
     def save_study(name="Marie Curie", identifier="TEST1", taken=date(2024, 5, 6)):
-        details = Details(PatientCreate(name=name, identifier=identifier), taken, "Follow-up")
+        details = Details(PatientCreate(name=name, identifier=identifier), taken, "Follow-up", same_person=True)
         return room.bench.save(room.actor(Role.DOCTOR), [analysis], details)
 
     return save_study

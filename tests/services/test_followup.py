@@ -59,7 +59,8 @@ def answers(bench, doctor):
 
 
 def save(bench, doctor, analysis, name="Ελένη Żółć", day=date(2024, 4, 30)):
-    return bench.save(doctor, [analysis], Details(PatientCreate(name=name, identifier=f"F-{name}"), day))
+    patient = PatientCreate(name=name, identifier=f"F-{name}")
+    return bench.save(doctor, [analysis], Details(patient, day, same_person=True))
 
 
 def words(bench, actor, view, version=None) -> str:

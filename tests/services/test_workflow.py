@@ -14,7 +14,7 @@ import pytest
 from pypdf import PdfReader
 
 from services.analysis import Upload
-from services.errors import FalxError, NotAllowed, NotFound
+from services.errors import FalxError, InvalidRecord, NotAllowed, NotFound
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.prediction import Verdict
 from services.records.demo import DEMO_ACCOUNTS, ensure_demo_accounts
@@ -55,7 +55,7 @@ def doctor(actors: dict[str, Actor]) -> Actor:
 
 
 def details(name: str = "Ελένη Żółć") -> Details:
-    return Details(PatientCreate(name=name), date(2024, 4, 30), "Headache", "Two weeks.")
+    return Details(PatientCreate(name=name), date(2024, 4, 30), "Headache", "Two weeks.", same_person=True)
 
 
 def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
@@ -80,6 +80,16 @@ def test_an_upload_becomes_a_study_and_comes_back(bench, doctor):
     assert analysis.outline is not None
     assert np.array_equal(again.outline.inside, analysis.outline.inside)
     assert view.public_id in {study.public_id for study in find_studies(bench.store, doctor).studies}
+
+
+def test_a_png_is_stored_without_the_texts_and_the_name_that_it_came_with(bench, doctor):
+    upload = Upload(as_png("axial_t1c_glioma"), "Jane Doe.png")
+    analysis = bench.analyse(doctor, upload, task_key=TASK)
+    view = bench.save(doctor, [analysis], details())
+    assert b"tEXt" in upload.data
+    assert b"tEXt" not in read_file(bench.store, doctor, view.public_id, UPLOAD)
+    assert view.files[UPLOAD].name == f"falx-20240430-{str(view.public_id)[:8]}.png"
+    assert np.array_equal(reopen(bench, doctor, view.public_id).slice.pixels, analysis.slice.pixels)
 
 
 def report(bench: Workbench, doctor: Actor, view) -> bytes:
@@ -124,6 +134,20 @@ def test_only_those_who_may_save_studies_may_analyse(bench, actors, doctor, role
     view = bench.save(doctor, [analysis], details("Someone"))
     with pytest.raises((NotAllowed, NotFound)):
         reopen(bench, actor, view.public_id)
+
+
+def test_a_typed_patient_whom_the_header_contradicts_is_confirmed_and_noted(bench, doctor):
+    analysis = bench.analyse(doctor, UPLOADED, task_key=TASK)
+    other = replace(details("Somebody Else"), same_person=False)
+    for use in (bench.save, bench.report):
+        with pytest.raises(InvalidRecord, match="another name than the patient"):
+            use(doctor, analysis, other)
+    same = bench.save(doctor, [analysis], replace(other, patient=PatientCreate(name="Synthetic Phantom")))
+    confirmed = bench.save(doctor, [analysis], replace(other, same_person=True))
+    events = find_events(bench.store, actor_of(bench, "admin")).events
+    noted = [event.object for event in events if event.action == "patient.confirm"]
+    assert noted[0] == f"study {confirmed.public_id} despite name"
+    assert not [said for said in noted if str(same.public_id) in said]
 
 
 def test_a_bad_file_stores_nothing(bench, doctor):

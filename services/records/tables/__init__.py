@@ -39,6 +39,7 @@ from services.records.tables.reviews import (
     ReviewCreate,
     ReviewPublic,
 )
+from services.records.tables.serving import ServingNoted
 from services.records.tables.studies import PredictionCreate, PredictionRow, State, Study, StudyCreate
 
 __all__ = [
@@ -82,5 +83,6 @@ __all__ = [
     "FilePublic",
     "AuditEvent",
     "AuditHead",
+    "ServingNoted",
     "Outcome",
 ]

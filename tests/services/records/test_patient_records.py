@@ -167,12 +167,15 @@ def test_a_confirmed_contradiction_is_in_the_trail(store, doctor, make_study, an
         (PatientHint("Müller, Bernd", "H-2", "1970-02-04"), ("name", "hospital identifier", "birth date")),
         (PatientHint("山田, 太郎", other_writings=("Müller, Anna",)), ()),
         (PatientHint(birth_date="", identifier="H-10"), ("hospital identifier",)),
+        (PatientHint(sex="F"), ()),
+        (PatientHint(sex="m"), ("sex",)),
+        (PatientHint(sex="O"), ("sex",)),
+        (PatientHint(sex="unsaid"), ()),
     ],
 )
 def test_what_counts_as_a_contradiction(header, expected):
-    assert (
-        contradictions(header, PatientBase(**ANNA.model_dump(include={"name", "identifier", "birth_date"}))) == expected
-    )
+    anna = PatientBase(**ANNA.model_dump(include={"name", "identifier", "birth_date", "sex"}))
+    assert contradictions(header, anna) == expected
 
 
 def test_a_waiting_account_is_linked_once_and_parted(store, doctor, actors, anna):
