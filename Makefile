@@ -22,6 +22,8 @@ DATA ?= ../shared/data/brain_mri ../shared/data/brain_presence
 WEIGHTS ?= imagenet
 # `make app` is the demo unless DEMO=0 says otherwise.
 DEMO ?= 1
+# Processes that `make test` runs tests in; 0 for none but its own.
+WORKERS ?= 2
 
 .PHONY: help app test lint bench screens train docs gpu lock venv-app venv-training venv-test clean
 
@@ -41,7 +43,7 @@ endif
 test: venv-test ## install what the tests need, then ruff, mypy and pytest (ARGS="-k name" to choose)
 	@$(PYTHON) tools/system_packages.py
 	@$(MAKE) lint-only
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 lint: venv-test ## ruff and mypy
 	@$(MAKE) lint-only

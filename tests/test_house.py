@@ -15,6 +15,7 @@ import pytest
 
 from services.errors import SettingsError
 from services.settings import LARGEST_UPLOAD_MB, Settings, get_settings
+from tests.conftest import LONGEST, TOGETHER, piece_of
 from tools import environment, experiments, figures, reference
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,6 +93,13 @@ def test_continuous_integration_runs_make_test():
     text = script.read_text(encoding="utf-8")
     assert "set -euo pipefail" in text
     assert text.rstrip().endswith("make test")
+
+
+def test_what_several_processes_share_out_is_there():
+    """A file of tests that moved would lose its place in the order unnoticed."""
+    assert [name for name in (*TOGETHER, *LONGEST) if not (ROOT / name).exists()] == []
+    assert piece_of("tests/pages/test_study.py::test_x[a::b]") == "tests/pages/"
+    assert piece_of("tests/test_house.py::test_x[a::b]") == "tests/test_house.py"
 
 
 def test_every_target_is_in_the_help():

@@ -18,11 +18,12 @@ from tests.services.inference.scored import TASK, add_measured, heat_report
 from training.evaluation.pairs import compare_all
 
 
-@pytest.fixture
-def repository(room, monkeypatch, tmp_path) -> ModelRepository:
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> ModelRepository:
     """The shipped models, two that were measured in full, their comparison and a published split."""
-    shutil.copytree(ROOT / "saved_models", tmp_path / "models")
-    own = ModelRepository(tmp_path / "models")
+    folder = tmp_path_factory.mktemp("measured") / "models"
+    shutil.copytree(ROOT / "saved_models", folder)
+    own = ModelRepository(folder)
     refs = [add_measured(own, network, seed) for seed, network in enumerate(("resnet50", "vgg16"))]
     test = own.evaluation(refs[0]).test
     own.keep(TASK.key, Findings(
@@ -33,8 +34,14 @@ def repository(room, monkeypatch, tmp_path) -> ModelRepository:
                                   sources=(test,)),),
         heat=(heat_report(refs[0]), heat_report(refs[1])),
     ))  # fmt: skip
-    monkeypatch.setattr(room.bench.engine, "repository", own)
     return own
+
+
+@pytest.fixture
+def repository(measured, room, monkeypatch) -> ModelRepository:
+    """What the app serves from during this test."""
+    monkeypatch.setattr(room.bench.engine, "repository", measured)
+    return measured
 
 
 def open_metrics(sign_in, *networks):
@@ -108,7 +115,9 @@ def test_mistakes_show_their_pictures_where_the_corpora_are(repository, sign_in,
     assert "CORPORA_DIR" not in text(app)
 
 
-def test_figures_that_do_not_read_are_a_sentence(repository, sign_in):
+def test_figures_that_do_not_read_are_a_sentence(measured, room, monkeypatch, sign_in, tmp_path):
+    repository = ModelRepository(shutil.copytree(measured.root, tmp_path / "models"))
+    monkeypatch.setattr(room.bench.engine, "repository", repository)
     (repository.root / TASK.key / "findings.json").write_text(json.dumps({"pairs": [{"first": 1}]}))
     app = sign_in(Role.RESEARCHER)
     app.switch_page("pages/compare.py").run()

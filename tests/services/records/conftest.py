@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
-import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
@@ -17,7 +13,7 @@ import boto3
 import pymysql
 import pytest
 from moto.server import ThreadedMotoServer
-from sqlalchemy import insert
+from sqlalchemy import Engine, insert
 from sqlmodel import SQLModel
 
 from services.inference.prediction import ModelRef, Prediction, Verdict
@@ -33,42 +29,10 @@ from services.records.store import Store
 from services.records.studies import NewStudy
 from services.records.tables import AuditHead, ImageCreate, PatientCreate, Role, StudyCreate, User
 from services.tasks import get_task
+from tests.services.records.mariadb import programs, running_server
 
 PASSWORD = "a passphrase for tests"
 PLAIN = make_keyring(None, None)
-
-
-def programs() -> tuple[str | None, str | None]:
-    """Where MariaDB's installer and server are; Debian keeps the server off an ordinary account's path."""
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"])
-    return shutil.which("mariadb-install-db", path=path), shutil.which("mariadbd", path=path)
-
-
-def run_server(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """A MariaDB server over an empty data folder; its process and port."""
-    install, server = programs()
-    assert install
-    assert server
-    # The server runs as whoever runs the tests; as root it has to be told that this is meant.
-    account = ["--user=root"] if os.geteuid() == 0 else []
-    subprocess.run(
-        [install, "--no-defaults", f"--datadir={folder}/data", *account, "--skip-test-db",
-         "--auth-root-authentication-method=normal", "--skip-name-resolve"],
-        check=True, capture_output=True, timeout=300,
-    )  # fmt: skip
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [server, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket", *account,
-             f"--pid-file={folder}/pid", "--bind-address=127.0.0.1", f"--port={port}", "--skip-name-resolve",
-             "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--max-connections=200",
-             # As unhelpful as a hospital's server may be.
-             "--character-set-server=latin1", "--sql-mode=", "--default-time-zone=+05:30"],
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    return process, port
 
 
 @pytest.fixture(scope="session")
@@ -76,28 +40,10 @@ def mariadb_server() -> Iterator[int]:
     """Port of a running MariaDB server, stopped and removed after the tests."""
     if not all(programs()):
         pytest.skip("MariaDB is not installed (Debian: apt-get install mariadb-server)")
-    # The path of a socket must be short.
-    folder = Path(tempfile.mkdtemp(prefix="falx-db-", dir="/tmp"))
-    process, port = run_server(folder)
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                pymysql.connect(host="127.0.0.1", port=port, user="root").close()
-                break
-            except pymysql.OperationalError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"MariaDB did not start:\n{(folder / 'log').read_text()[-3000:]}")
-                time.sleep(0.1)
+    with pytest.MonkeyPatch.context() as patch, running_server() as port:
+        # PyMySQL reads all certificates of the machine for each connection, also to a server without TLS.
+        patch.setenv("SSL_CERT_FILE", os.devnull)
         yield port
-    finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -131,10 +77,12 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_mariadb(new_mariadb: Callable[[], str]) -> str:
+def migrated_mariadb(new_mariadb: Callable[[], str]) -> Iterator[tuple[str, Engine]]:
     address = new_mariadb()
     migrate(address)
-    return address
+    engine = make_engine(address)
+    yield address, engine
+    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
@@ -143,13 +91,11 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "falx.db")
         return f"sqlite:///{tmp_path}/falx.db"
-    mariadb: str = request.getfixturevalue("migrated_mariadb")
-    engine = make_engine(mariadb)
+    mariadb, engine = request.getfixturevalue("migrated_mariadb")
     with engine.begin() as connection:
         for table in reversed(SQLModel.metadata.sorted_tables):
             connection.execute(table.delete())
         connection.execute(insert(AuditHead).values(id=HEAD_ID, count=0, hash=BEGINNING))
-    engine.dispose()
     return mariadb
 
 

@@ -138,7 +138,11 @@ def test_an_interrupted_rotation_goes_on_where_it_stopped(store, doctor, make_st
         assert read_file(store, doctor, new.public_id, "upload") == new.images[0].files["upload"][0]
 
 
-@pytest.mark.parametrize("word", ["short", "a" * 44, "!" * 44, base64.b64encode(b"a" * 32).decode(), FIRST[:-4]])
+@pytest.mark.parametrize(
+    "word",
+    ["short", "a" * 44, "!" * 44, base64.b64encode(b"a" * 32).decode(), FIRST[:-4]],
+    ids=["short", "one letter", "no base64", "one byte", "cut off"],
+)
 def test_a_weak_key_is_refused_and_not_quoted(word):
     for values in ((word, ""), (FIRST, word)):
         with pytest.raises(SettingsError, match=r"VAULT_(KEY|OLD_KEYS) must be 32 random bytes.*openssl") as caught:
