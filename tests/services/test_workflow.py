@@ -141,7 +141,7 @@ def test_a_typed_patient_whom_the_header_contradicts_is_confirmed_and_noted(benc
     other = replace(details("Somebody Else"), same_person=False)
     for use in (bench.save, bench.report):
         with pytest.raises(InvalidRecord, match="another name than the patient"):
-            use(doctor, analysis, other)
+            use(doctor, [analysis], other)
     same = bench.save(doctor, [analysis], replace(other, patient=PatientCreate(name="Synthetic Phantom")))
     confirmed = bench.save(doctor, [analysis], replace(other, same_person=True))
     events = find_events(bench.store, actor_of(bench, "admin")).events
