@@ -1,7 +1,7 @@
 """Whether pages stay as quick with a million predictions as with a thousand.
 
-``python -m benchmarks.volume`` makes two SQLite files as ``make-load`` does and prints the ratios; ``--predictions``
-takes a smaller number than a million.
+``python -m benchmarks.volume`` makes two SQLite files as ``make-load`` does, prints the ratios and writes
+docs/volume.md; ``--predictions`` takes another number than a million, and then nothing is written.
 """
 
 from __future__ import annotations
@@ -24,16 +24,25 @@ from services.records.filters import StudyFilters
 from services.records.folder import FolderVault
 from services.records.history import PageKey, counts, find_studies
 from services.records.load import make_load
-from services.records.rights import Actor
+from services.records.rights import Action, Actor
 from services.records.schema import migrate
 from services.records.sealing import make_keyring
 from services.records.store import Store
-from services.records.tables import Role, Study, User
+from services.records.tables import AuditEvent, Role, Study, User
+from services.records.trail import EventFilters, EventKey, find_actions, find_events
+from services.settings import ROOT
 
 FEW, MANY = 1_000, 1_000_000
 PAIRS, TARGET = 40, 1.5
 # As the pages ask.
-HOME_STUDIES, HISTORY_STUDIES = 200, 20
+HOME_STUDIES, HISTORY_STUDIES, EVENTS = 200, 20, 25
+
+PAGE = ROOT / "docs" / "volume.md"
+HEAD = f"""# A million predictions
+
+Written by `python -m benchmarks.volume`: what each page asks of a SQLite database with {MANY:,} predictions of one
+doctor, over the same of one with {FEW:,}, in turns in one process.
+"""
 
 
 def filled(address: str, folder: Path, predictions: int) -> tuple[Store, Actor, Actor]:
@@ -68,9 +77,19 @@ def middle(store: Store) -> PageKey:
         return PageKey(study.created, study.public_id)
 
 
+def middle_of_trail(store: Store) -> EventKey:
+    """The key of a page in the middle of the trail."""
+    with reading(store.engine) as session:
+        last = session.exec(select(func.max(col(AuditEvent.id)))).one() or 0
+        event = session.exec(select(AuditEvent).where(AuditEvent.id == last // 2)).one()
+        return EventKey(event.at, key_of(event))
+
+
 def questions(store: Store, doctor: Actor, admin: Actor) -> dict[str, Callable[[], object]]:
     """What each page asks of the records, by the page's name."""
     half = middle(store)
+    older = middle_of_trail(store)
+    saved = EventFilters(action=Action.STUDY_SAVE)
     uncertain = StudyFilters(verdict=Verdict.UNCERTAIN)
     positive = StudyFilters(positive=True)
     return {
@@ -80,6 +99,9 @@ def questions(store: Store, doctor: Actor, admin: Actor) -> dict[str, Callable[[
         "History, in the middle": lambda: find_studies(store, doctor, None, half, HISTORY_STUDIES),
         "History, uncertain ones": lambda: find_studies(store, doctor, uncertain, None, HISTORY_STUDIES),
         "History, tumours": lambda: find_studies(store, doctor, positive, None, HISTORY_STUDIES),
+        "Trail": lambda: (find_actions(store, admin), find_events(store, admin, limit=EVENTS)),
+        "Trail, one action": lambda: find_events(store, admin, saved, limit=EVENTS),
+        "Trail, in the middle": lambda: find_events(store, admin, None, older, EVENTS),
     }
 
 
@@ -105,9 +127,11 @@ def measured(name: str, predictions: int, many: Callable[[], object], few: Calla
 def main(
     predictions: Annotated[int, typer.Option(min=FEW, help="How many the large database holds.")] = MANY,
 ) -> None:
-    """Print the ratios."""
-    found = results(predictions)
-    print("\n".join(page.table(found)))
+    """Print the ratios, and write the page where they are those of a million."""
+    lines = page.table(results(predictions))
+    print("\n".join(lines))
+    if predictions == MANY:
+        PAGE.write_text("\n".join([HEAD, *lines, "", page.machine(), ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":
