@@ -28,7 +28,7 @@ def page() -> None:
     task = questions.choose(acting.answered(), key="analyse")
     if not questions.is_answered(task):
         with row:
-            intake.closed_zone(None)
+            intake.closed_zone(None, task)
         questions.say_unanswered(task)
         return
     digest = hashlib.sha256(upload.data).hexdigest()
@@ -36,13 +36,13 @@ def page() -> None:
         analysis = look(upload, digest, task)
     except FalxError as error:
         with row:
-            intake.closed_zone(None)
+            intake.closed_zone(None, task)
         failures.show(error)
         choose_frame()
         intake.open_zone(task)
         return
     with row:
-        intake.closed_zone(analysis.slice)
+        intake.closed_zone(analysis.slice, task)
     with st.container(key="reading"):
         left, right = st.columns([2, 1], gap="medium")
         with left:

@@ -9,22 +9,12 @@ import streamlit as st
 
 from pages.view.words import plain
 from services.imaging.overlay import to_png
-from services.imaging.phantom import PhantomInfo, as_dicom, draw, phantom
+from services.imaging.phantom import as_dicom, draw, phantom
 from services.imaging.slice import Slice
 from services.settings import get_settings
 from services.tasks.task import Task
 from services.workflow import Upload
 
-SAMPLES = (
-    "axial_t1c_meningioma",
-    "coronal_t1c_pituitary",
-    "axial_t1c_glioma",
-    "sagittal_t1c_healthy",
-    "axial_t2_healthy",
-    "axial_flair_glioma",
-)
-# The modality of the samples.
-SAMPLED = "MR"
 _UPLOAD, _COUNT = "analyse_upload", "analyse_count"
 
 
@@ -53,7 +43,7 @@ def forget() -> None:
 
 def open_zone(task: Task) -> None:
     """The upload zone, with the samples beside it where the task is about such images."""
-    if SAMPLED not in task.gate.modalities:
+    if not task.samples:
         with st.container(key="zone"):
             _uploader("zone")
         return
@@ -63,10 +53,10 @@ def open_zone(task: Task) -> None:
             _uploader("zone")
         with right:
             st.caption("Or try a synthetic sample")
-            samples()
+            samples(task)
 
 
-def closed_zone(image: Slice | None) -> None:
+def closed_zone(image: Slice | None, task: Task) -> None:
     """One line: what is being looked at, and the two ways to something else."""
     upload = current()
     if upload is None:
@@ -77,9 +67,10 @@ def closed_zone(image: Slice | None) -> None:
             rows, columns = image.shape
             said += f" · {image.format} · {columns} × {rows}"
         st.markdown(said, width="content")
-        with st.popover("Samples", icon=":material/science:", key="more_samples"):
-            samples("more")
-        st.button("Another slice", icon=":material/upload_file:", key="another", on_click=forget)
+        if task.samples:
+            with st.popover("Samples", icon=":material/science:", key="more_samples"):
+                samples(task, "more")
+        st.button(f"Another {task.image}", icon=":material/upload_file:", key="another", on_click=forget)
 
 
 def _uploader(place: str) -> None:
@@ -95,29 +86,31 @@ def _uploader(place: str) -> None:
     st.file_uploader(f"PNG, JPEG or DICOM, up to {megabytes} MB", key=widget, on_change=take, max_upload_size=megabytes)
 
 
-@lru_cache(maxsize=len(SAMPLES))
+@lru_cache(maxsize=32)
 def thumbnail(key: str) -> bytes:
     """A small picture of a sample, as PNG; drawn once a process."""
     return to_png(draw(key, size=192))
 
 
-def samples(place: str = "sample") -> None:
-    """The strip of samples; one click tries one."""
+def samples(task: Task, place: str = "sample") -> None:
+    """The strip of the task's samples; one click tries one."""
     with st.grid(3, min_column_width=88, gap="xsmall", key=f"strip_{place}"):
-        for name in SAMPLES:
+        for name in task.samples:
             info = phantom(name)
             with st.container(key=f"{place}_{name}", gap=None):
                 st.image(thumbnail(name), width="stretch", alt=f"{info.title}. {info.description}")
-                st.button(_short(info), key=f"try_{place}_{name}", on_click=_trying(info), width="stretch")
+                st.button(info.short, key=f"try_{place}_{name}", on_click=trying(name), width="stretch")
 
 
-def _short(info: PhantomInfo) -> str:
-    weighting = "T1c" if info.weighting.startswith("T1") else info.weighting
-    return f"{info.plane.capitalize()} {weighting}"
+def trying(name: str) -> Callable[[], None]:
+    """What a click on the sample of that key does: it becomes the current upload."""
 
-
-def _trying(info: PhantomInfo) -> Callable[[], None]:
     def take() -> None:
-        _take(Upload(as_dicom(info.key), f"{info.title}.dcm"))
+        _take(sample(name))
 
     return take
+
+
+def sample(name: str) -> Upload:
+    """The sample of that key as a file that somebody might upload."""
+    return Upload(as_dicom(name), f"{phantom(name).title}.dcm")
