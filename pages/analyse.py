@@ -66,7 +66,7 @@ def look(upload: Upload, digest: str, task: Task) -> Analysis:
     shown = None if chosen is None or chosen == first else int(chosen) - 1
     reason = st.session_state.get(overruled(task, chosen or first), "")
     loading = acting.start_warm_up().is_alive()
-    said = "Loading the model, once after each start of Falx" if loading else "Looking at the slice"
+    said = "Loading the model, once after each start of Falx" if loading else f"Looking at the {task.image}"
     actor = acting.person()
     with st.spinner(said, show_time=loading):
         analysis = kept.analysed(actor.user_id, digest, upload.name, shown, reason, task.key, served, actor, upload)
@@ -98,7 +98,8 @@ def overrule(task: Task, frame: int) -> None:
         st.expander("Ask the model all the same", icon=":material/gavel:"),
         st.form(f"overrule_{task.key}_{intake.key()}_{frame}", border=False),
     ):
-        reason = st.text_input("Reason", max_chars=300, placeholder="Why this is a slice that the model can judge")
+        why = f"Why this is a {task.image} that the model can judge"
+        reason = st.text_input("Reason", max_chars=300, placeholder=why)
         if st.form_submit_button("Overrule the check"):
             if reason.strip():
                 st.session_state[overruled(task, frame)] = reason.strip()

@@ -143,6 +143,7 @@ def self_test_arrays(task: Task) -> dict[str, NDArray[np.uint8]]:
 def page(card: Card, task: Task) -> str:
     """The card in words, for someone who opens the folder."""
     test, rows = card.test, []
+    found = task.detects.name if task.detects else "tumour"
     for key, figures in test.classes.items():
         rows.append(
             f"| {task.class_info(key).name} | {figures.images} | {figures.precision.value:.3f} | "
@@ -166,9 +167,9 @@ def page(card: Card, task: Task) -> str:
             "|---|---|---|---|---|",
             *rows,
             "",
-            "Tumour against none on the test part (cut at one half):",
+            f"{found.capitalize()} against none on the test part (cut at one half):",
             "",
-            "| images of | images (tumours) | AUC | sensitivity | specificity |",
+            f"| images of | images ({found}s) | AUC | sensitivity | specificity |",
             "|---|---|---|---|---|",
             *presence,
             "",
