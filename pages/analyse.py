@@ -43,7 +43,7 @@ def page() -> None:
     if not questions.is_answered(task):
         if intake.taken():
             with row:
-                intake.closed_zone(intake.taken()[0], None)
+                intake.closed_zone(intake.taken()[0], None, task)
         questions.say_unanswered(task)
         return
     if not intake.taken():
@@ -69,7 +69,7 @@ def look(taken: Taken, task: Task) -> Seen:
     shown = taken.frame if chosen is None or chosen == first else int(chosen) - 1
     reason = st.session_state.get(overruled(task, taken, chosen or first), "")
     loading = acting.start_warm_up().is_alive()
-    said = "Loading the model, once after each start of Falx" if loading else "Looking at the slice"
+    said = "Loading the model, once after each start of Falx" if loading else f"Looking at the {task.image}"
     actor, upload, digest = acting.person(), taken.upload, hashlib.sha256(taken.upload.data).hexdigest()
     try:
         with st.spinner(said, show_time=loading):
@@ -91,7 +91,7 @@ def draw(row: DeltaGenerator, task: Task, images: Sequence[Seen], study: StudyVi
     shown = images[several.choose(names, lead, first=first, key=intake.key())]
     taken, analysis = shown.taken, shown.found
     with row:
-        intake.closed_zone(taken, None if isinstance(analysis, FalxError) else analysis.slice)
+        intake.closed_zone(taken, None if isinstance(analysis, FalxError) else analysis.slice, task)
     if isinstance(analysis, FalxError):
         failures.show(analysis)
         choose_frame(taken)
@@ -163,7 +163,8 @@ def overrule(task: Task, taken: Taken, at: int) -> None:
         st.expander("Ask the model all the same", icon=":material/gavel:"),
         st.form(f"form_{where}", border=False),
     ):
-        reason = st.text_input("Reason", max_chars=300, placeholder="Why this is a slice that the model can judge")
+        why = f"Why this is a {task.image} that the model can judge"
+        reason = st.text_input("Reason", max_chars=300, placeholder=why)
         if st.form_submit_button("Overrule the check"):
             if reason.strip():
                 st.session_state[where] = reason.strip()

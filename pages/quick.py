@@ -6,11 +6,12 @@ from datetime import date
 
 import streamlit as st
 
-from pages.view import acting, charts, failures, frame, questions
+from pages.view import acting, charts, failures, frame, intake, questions
 from pages.view.answer import warn
 from pages.view.details import confirm
 from pages.view.words import moment, plain
 from services.analysis import Analysis, Upload
+from services.imaging.phantom import phantom
 from services.records.patients import contradictions
 from services.records.studies import StudyView
 from services.records.tables import PatientCreate, Sex
@@ -35,20 +36,26 @@ def page() -> None:
         with st.form("quick", clear_on_submit=True):
             name = st.text_input("First name", max_chars=200, autocomplete="off")
             file = st.file_uploader(f"Image of a {task.subject}, up to {megabytes} MB", max_upload_size=megabytes)
+            tried = st.selectbox("Or a synthetic sample", task.samples, index=None, format_func=titled)
             sent = st.form_submit_button("Look and save", type="primary", icon=":material/search:")
         if sent:
             st.session_state.pop(_LAST, None)
             st.session_state.pop(_ASKED, None)
-            if not name.strip() or file is None:
+            if not name.strip() or (file is None and tried is None):
                 st.warning("Give both a first name and an image.")
             else:
                 with failures.told():
-                    look(task, name, Upload(file.getvalue(), file.name))
+                    look(task, name, intake.sample(tried) if file is None else Upload(file.getvalue(), file.name))
         if _ASKED in st.session_state:
             ask(*st.session_state[_ASKED])
         shown = st.session_state.get(_LAST)
         if isinstance(shown, StudyView):
             answer(shown)
+
+
+def titled(sample: str) -> str:
+    """What the sample of that key shows."""
+    return phantom(sample).title
 
 
 def look(task: Task, name: str, upload: Upload) -> None:

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from services.imaging.phantom import PHANTOMS, draw
+from services.imaging.phantom import draw
 from services.imaging.prepare import prepare
 from services.inference.calibration import probabilities
 from services.inference.card import CARD, EVALUATION, OUTLINE, SCORES, SELF_TEST, WEIGHTS, Card, DataFacts, OutlineFacts
@@ -134,8 +134,8 @@ def publish(
 
 
 def self_test_arrays(task: Task) -> dict[str, NDArray[np.uint8]]:
-    """Every phantom prepared: "squares" uint8 (phantoms, size, size). Drawn ones: no patient ships with a model."""
-    drawn = [draw(info.key).astype(np.float32) / np.float32(255) for info in PHANTOMS]
+    """The task's phantoms prepared: "squares" uint8 (phantoms, size, size). No patient ships with a model."""
+    drawn = [draw(key).astype(np.float32) / np.float32(255) for key in task.phantoms]
     squares = [prepare(pixels, task.preparation, whole=True) for pixels in drawn]
     return {"squares": np.stack([np.round(square.pixels * 255).astype(np.uint8) for square in squares])}
 
@@ -143,6 +143,7 @@ def self_test_arrays(task: Task) -> dict[str, NDArray[np.uint8]]:
 def page(card: Card, task: Task) -> str:
     """The card in words, for someone who opens the folder."""
     test, rows = card.test, []
+    found = task.detects.name if task.detects else "tumour"
     for key, figures in test.classes.items():
         rows.append(
             f"| {task.class_info(key).name} | {figures.images} | {figures.precision.value:.3f} | "
@@ -166,9 +167,9 @@ def page(card: Card, task: Task) -> str:
             "|---|---|---|---|---|",
             *rows,
             "",
-            "Tumour against none on the test part (cut at one half):",
+            f"{found.capitalize()} against none on the test part (cut at one half):",
             "",
-            "| images of | images (tumours) | AUC | sensitivity | specificity |",
+            f"| images of | images ({found}s) | AUC | sensitivity | specificity |",
             "|---|---|---|---|---|",
             *presence,
             "",

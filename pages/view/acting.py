@@ -82,11 +82,12 @@ def answered() -> tuple[Task, ...]:
 def start_warm_up() -> Thread:
     """Draw the samples, then load and compile the live model, behind the pages' back, once a process."""
     bench = workbench()
+    samples = dict.fromkeys(name for task in answered() for name in task.samples)
 
     def warm() -> None:
-        from pages.view.intake import SAMPLES, thumbnail
+        from pages.view.intake import thumbnail
 
-        for sample in SAMPLES:
+        for sample in samples:
             thumbnail(sample)
         # Importing TensorFlow holds the interpreter for seconds; the page that this person waits for is drawn before.
         sleep(SECONDS_BEFORE_WARM_UP)

@@ -11,22 +11,12 @@ import streamlit as st
 from pages.view.words import plain
 from services.analysis import Upload
 from services.imaging.overlay import to_png
-from services.imaging.phantom import PhantomInfo, as_dicom, draw, phantom
+from services.imaging.phantom import as_dicom, draw, phantom
 from services.imaging.slice import Slice
 from services.records.tables import MOST_IMAGES
 from services.settings import get_settings
 from services.tasks.task import Task
 
-SAMPLES = (
-    "axial_t1c_meningioma",
-    "coronal_t1c_pituitary",
-    "axial_t1c_glioma",
-    "sagittal_t1c_healthy",
-    "axial_t2_healthy",
-    "axial_flair_glioma",
-)
-# The modality of the samples.
-SAMPLED = "MR"
 _TAKEN, _COUNT, _LEFT_OUT = "analyse_upload", "analyse_count", "analyse_left_out"
 _STUDY, _ROOM = "analyse_study", "analyse_room"
 
@@ -106,7 +96,7 @@ def say_left_out() -> None:
 
 def open_zone(task: Task) -> None:
     """The upload zone, with the samples beside it where the task is about such images."""
-    if SAMPLED not in task.gate.modalities:
+    if not task.samples:
         with st.container(key="zone"):
             _uploader("zone")
         return
@@ -116,10 +106,10 @@ def open_zone(task: Task) -> None:
             _uploader("zone")
         with right:
             st.caption("Or try a synthetic sample")
-            samples()
+            samples(task)
 
 
-def closed_zone(one: Taken, image: Slice | None) -> None:
+def closed_zone(one: Taken, image: Slice | None, task: Task) -> None:
     """One line: what is being looked at, and the two ways to something else."""
     with st.container(key="chosen", horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         said = f":material/draft: **{plain(one.upload.name)}**"
@@ -127,18 +117,19 @@ def closed_zone(one: Taken, image: Slice | None) -> None:
             rows, columns = image.shape
             said += f" · {image.format} · {columns} × {rows}"
         st.markdown(said, width="content")
-        with st.popover("Samples", icon=":material/science:", key="more_samples"):
-            samples("more")
-        st.button("Another slice", icon=":material/upload_file:", key="another", on_click=forget)
+        if task.samples:
+            with st.popover("Samples", icon=":material/science:", key="more_samples"):
+                samples(task, "more")
+        st.button(f"Another {task.image}", icon=":material/upload_file:", key="another", on_click=forget)
 
 
 def adding_zone(task: Task) -> None:
     """The ways to further images of the same study."""
     with st.container(key="adding"):
         _uploader("adding", add=True)
-        if SAMPLED in task.gate.modalities:
+        if task.samples:
             st.caption("Or try a synthetic sample")
-            samples("adding", add=True)
+            samples(task, "adding", add=True)
 
 
 def _uploader(place: str, *, add: bool = False) -> None:
@@ -157,29 +148,31 @@ def _uploader(place: str, *, add: bool = False) -> None:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=len(SAMPLES))
+@lru_cache(maxsize=32)
 def thumbnail(key: str) -> bytes:
     """A small picture of a sample, as PNG; drawn once a process."""
     return to_png(draw(key, size=192))
 
 
-def samples(place: str = "sample", *, add: bool = False) -> None:
-    """The strip of samples; one click tries one, or lets it ``add`` to what is looked at."""
+def samples(task: Task, place: str = "sample", *, add: bool = False) -> None:
+    """The strip of the task's samples; one click tries one, or lets it ``add`` to what is looked at."""
     with st.grid(3, min_column_width=88, gap="xsmall", key=f"strip_{place}"):
-        for name in SAMPLES:
+        for name in task.samples:
             info = phantom(name)
             with st.container(key=f"{place}_{name}", gap=None):
                 st.image(thumbnail(name), width="stretch", alt=f"{info.title}. {info.description}")
-                st.button(_short(info), key=f"try_{place}_{name}", on_click=_trying(info, add=add), width="stretch")
+                st.button(info.short, key=f"try_{place}_{name}", on_click=trying(name, add=add), width="stretch")
 
 
-def _short(info: PhantomInfo) -> str:
-    weighting = "T1c" if info.weighting.startswith("T1") else info.weighting
-    return f"{info.plane.capitalize()} {weighting}"
+def trying(name: str, *, add: bool) -> Callable[[], None]:
+    """What a click on the sample of that key does: it becomes the current upload, or one beside it."""
 
-
-def _trying(info: PhantomInfo, *, add: bool) -> Callable[[], None]:
     def take() -> None:
-        _take([Upload(as_dicom(info.key), f"{info.title}.dcm")], add=add)
+        _take([sample(name)], add=add)
 
     return take
+
+
+def sample(name: str) -> Upload:
+    """The sample of that key as a file that somebody might upload."""
+    return Upload(as_dicom(name), f"{phantom(name).title}.dcm")

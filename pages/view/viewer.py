@@ -87,8 +87,8 @@ def _outline(stage: str, outline: Outline, key: str) -> bool:
 def _said(task: Task, image: Slice, heat: HeatMap | None, stage: str, *, around: bool) -> str:
     rows, columns = image.shape
     if stage != UPLOADED:
-        return f"The slice at the stage “{stage}” of its preparation."
-    said = f"The uploaded slice, {columns} by {rows} pixels"
+        return f"The {task.image} at the stage “{stage}” of its preparation."
+    said = f"The uploaded {task.image}, {columns} by {rows} pixels"
     if around:
         said += ", with a line around the estimated tumour"
     if heat is None:

@@ -1,4 +1,4 @@
-"""MRI-like pictures that Falx draws itself, for samples, tests and screenshots; every one is synthetic.
+"""Pictures like MRI slices and mammograms that Falx draws itself, for samples, tests and screenshots; all synthetic.
 
     key ─ draw ─ uint8 picture ─ as_png, as_dicom ─ bytes that can be uploaded like any other file
 
@@ -19,14 +19,25 @@ from PIL.PngImagePlugin import PngInfo
 
 from services.imaging.phantom_axial import axial
 from services.imaging.phantom_canvas import Canvas, scanned
-from services.imaging.phantom_catalogue import CONTRAST, NOTICE, PHANTOMS, TISSUES, PhantomInfo, Plane, phantom
+from services.imaging.phantom_catalogue import (
+    CONTRAST,
+    FILMS,
+    NOTICE,
+    PHANTOMS,
+    TISSUES,
+    FilmInfo,
+    PhantomInfo,
+    Plane,
+    phantom,
+)
 from services.imaging.phantom_coronal import coronal
 from services.imaging.phantom_dicom import dicom_bytes
+from services.imaging.phantom_film import film
 from services.imaging.phantom_lesions import glioma, meningioma, pituitary_coronal, pituitary_sagittal
 from services.imaging.phantom_sagittal import sagittal
-from services.imaging.phantom_shapes import SIDE, Field, grid, noise, shifted
+from services.imaging.phantom_shapes import Field, grid, noise, shifted
 
-__all__ = ["NOTICE", "PHANTOMS", "PhantomInfo", "as_dicom", "as_png", "draw", "phantom"]
+__all__ = ["FILMS", "NOTICE", "PHANTOMS", "FilmInfo", "PhantomInfo", "as_dicom", "as_png", "draw", "phantom"]
 
 ByteImage = NDArray[np.uint8]
 
@@ -76,23 +87,28 @@ def _bent(rng: np.random.Generator, image: Field) -> Field:
 
 
 def _signal(key: str, seed: int) -> Field:
-    """The phantom's magnitude image, about 0..1, float32 (SIDE, SIDE)."""
+    """The phantom's picture, about 0..1: float32 (SIDE, SIDE) of a head, FILM_SHAPE of a film."""
     info = phantom(key)
     rng = np.random.default_rng([seed, zlib.crc32(key.encode())])
+    if isinstance(info, FilmInfo):
+        return film(rng, info)
     canvas = Canvas(rng, TISSUES[info.weighting])
     _PLANES[info.plane](canvas, info)
     return scanned(rng, _bent(rng, canvas.image))
 
 
-def draw(key: str, seed: int = 0, size: int = SIDE) -> ByteImage:
-    """Draw a phantom as uint8 of shape (size, size), 0 black; the same key, seed and size give the same picture.
+def draw(key: str, seed: int = 0, size: int | None = None) -> ByteImage:
+    """Draw a phantom as uint8, 0 black; the same key, seed and size give the same picture.
 
-    Another ``seed`` gives another head of the same kind. Raises ImagingError for an unknown key.
+    A head is (512, 512), a film (1024, 768); with ``size`` it has that many rows, in the same aspect. Another ``seed``
+    gives another head or breast of the same kind. Raises ImagingError for an unknown key.
     """
     image = _signal(key, seed)
-    if size != SIDE:
-        method = cv2.INTER_AREA if size < SIDE else cv2.INTER_CUBIC
-        image = np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.float32)
+    rows, columns = image.shape
+    if size is not None and size != rows:
+        method = cv2.INTER_AREA if size < rows else cv2.INTER_CUBIC
+        smaller = cv2.resize(image, (round(size * columns / rows), size), interpolation=method)
+        image = np.asarray(smaller, dtype=np.float32)
     picture: ByteImage = np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
     return picture
 
@@ -110,5 +126,5 @@ def as_png(key: str, seed: int = 0) -> bytes:
 
 
 def as_dicom(key: str, seed: int = 0) -> bytes:
-    """A phantom as a DICOM MR image of patient “Phantom^Synthetic”. Raises ImagingError for an unknown key."""
+    """A phantom as a DICOM file of patient “Phantom^Synthetic”: MR image or mammogram. Raises ImagingError."""
     return dicom_bytes(phantom(key), _signal(key, seed), seed)

@@ -1,4 +1,4 @@
-"""Which phantoms there are, and how bright each tissue is in each weighting."""
+"""Which phantoms there are, heads and films, and how bright each tissue of a head is in each weighting."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from services.errors import ImagingError
 Plane = Literal["axial", "coronal", "sagittal"]
 Weighting = Literal["T1 after contrast", "T2", "FLAIR"]
 Lesion = Literal["glioma", "meningioma", "pituitary"]
+Side = Literal["left", "right"]
+View = Literal["MLO", "CC"]
+Sign = Literal["mass", "calcifications"]
 NOTICE = "Synthetic phantom drawn by Falx; it shows no person."
 
 
 @dataclass(frozen=True)
 class PhantomInfo:
-    """One phantom: ``title`` for people, ``lesion`` what was drawn in (None: nothing), ``description`` one sentence."""
+    """A head: ``title`` for people, ``lesion`` what was drawn in (None: nothing), ``description`` one sentence."""
 
     key: str
     title: str
@@ -23,6 +26,34 @@ class PhantomInfo:
     weighting: Weighting
     lesion: Lesion | None
     description: str
+
+    @property
+    def short(self) -> str:
+        """Two words for a button."""
+        weighting = "T1c" if self.weighting == CONTRAST else self.weighting
+        return f"{self.plane.capitalize()} {weighting}"
+
+
+@dataclass(frozen=True)
+class FilmInfo:
+    """A mammogram: ``density`` is the glandular share in 0..1, ``lesion`` what was drawn in (None: nothing).
+
+    ``place`` is where, in percent of the film's height, from the chest wall's edge and from the top.
+    """
+
+    key: str
+    title: str
+    side: Side
+    view: View
+    density: float
+    lesion: Sign | None
+    description: str
+    place: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def short(self) -> str:
+        """Two words for a button."""
+        return f"{self.side.capitalize()} {self.view}"
 
 
 CONTRAST: Weighting = "T1 after contrast"
@@ -125,6 +156,66 @@ PHANTOMS: tuple[PhantomInfo, ...] = (
     ),
 )
 
+FILMS: tuple[FilmInfo, ...] = (
+    FilmInfo(
+        "film_left_mlo_mass",
+        "Synthetic left mammogram (MLO), spiculated mass",
+        "left",
+        "MLO",
+        0.32,
+        "mass",
+        "A dense knot with straight spicules in scattered glandular tissue.",
+        (33.0, 40.0),
+    ),
+    FilmInfo(
+        "film_right_mlo_calcifications",
+        "Synthetic right mammogram (MLO), calcifications",
+        "right",
+        "MLO",
+        0.62,
+        "calcifications",
+        "A cluster of fine calcifications in dense glandular tissue.",
+        (33.0, 60.0),
+    ),
+    FilmInfo(
+        "film_left_mlo_dense",
+        "Synthetic left mammogram (MLO), no lesion",
+        "left",
+        "MLO",
+        0.85,
+        None,
+        "No lesion: very dense glandular tissue.",
+    ),
+    FilmInfo(
+        "film_right_mlo_fatty",
+        "Synthetic right mammogram (MLO), no lesion",
+        "right",
+        "MLO",
+        0.12,
+        None,
+        "No lesion: mostly fat with thin strands.",
+    ),
+    FilmInfo(
+        "film_left_cc_scattered",
+        "Synthetic left mammogram (CC), no lesion",
+        "left",
+        "CC",
+        0.4,
+        None,
+        "No lesion: scattered glandular tissue, seen from above.",
+    ),
+    FilmInfo(
+        "film_right_cc_mass",
+        "Synthetic right mammogram (CC), spiculated mass",
+        "right",
+        "CC",
+        0.2,
+        "mass",
+        "A small dense knot with spicules in mostly fatty tissue, seen from above.",
+        (30.0, 41.0),
+    ),
+)
+
 # Relative signal of each tissue: what is bright and what is dark in each weighting, as every textbook of MRI lists it.
 TISSUES: dict[Weighting, dict[str, float]] = {
     "T1 after contrast": {
@@ -145,10 +236,11 @@ TISSUES: dict[Weighting, dict[str, float]] = {
 }  # fmt: skip
 
 
-def phantom(key: str) -> PhantomInfo:
+def phantom(key: str) -> PhantomInfo | FilmInfo:
     """The phantom of that key; raises ImagingError with the known keys otherwise."""
-    for info in PHANTOMS:
+    drawn: tuple[PhantomInfo | FilmInfo, ...] = (*PHANTOMS, *FILMS)
+    for info in drawn:
         if info.key == key:
             return info
-    known = ", ".join(info.key for info in PHANTOMS)
+    known = ", ".join(info.key for info in drawn)
     raise ImagingError(f"There is no phantom named “{key}”. Choose one of: {known}.")

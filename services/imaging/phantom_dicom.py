@@ -5,14 +5,21 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import (
+    DigitalMammographyXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    generate_uid,
+)
 
-from services.imaging.phantom_catalogue import CONTRAST, NOTICE, PhantomInfo, Plane, Weighting
+from services.imaging.phantom_catalogue import CONTRAST, NOTICE, FilmInfo, PhantomInfo, Plane, Weighting
 from services.imaging.phantom_shapes import SIDE, Field
 
 FIELD_OF_VIEW = 250.0
-"""Side of every phantom in mm."""
+"""Side of every head's picture in mm."""
+FILM_HEIGHT = 240.0
+"""Height of every film in mm."""
 
 _ORIENTATION: dict[Plane, list[float]] = {
     "axial": [1, 0, 0, 0, 1, 0],
@@ -27,29 +34,44 @@ _TIMING: dict[Weighting, tuple[float, float, float | None]] = {
 }
 
 
-def dicom_bytes(info: PhantomInfo, signal: Field, seed: int) -> bytes:
-    """A DICOM MR image (PS3.3 A.4) of 12 bits with geometry and window, from a magnitude image of about 0..1."""
-    stored = np.rint(np.clip(signal, 0.0, 1.3) * 2000.0).astype("<u2")
+def dicom_bytes(info: PhantomInfo | FilmInfo, signal: Field, seed: int) -> bytes:
+    """A DICOM image of 12 bits from a picture of about 0..1: an MR image (PS3.3 A.4) or a mammogram (PS3.3 A.26)."""
     uid = generate_uid(entropy_srcs=["falx phantom", info.key, str(seed)])
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = MRImageStorage
+    meta.MediaStorageSOPClassUID = (
+        DigitalMammographyXRayImageStorageForPresentation if isinstance(info, FilmInfo) else MRImageStorage
+    )
     meta.MediaStorageSOPInstanceUID = uid
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     buffer = io.BytesIO()
     ds = FileDataset(buffer, {}, file_meta=meta, preamble=b"\0" * 128)
     ds.SpecificCharacterSet = "ISO_IR 192"
-    ds.SOPClassUID, ds.SOPInstanceUID = MRImageStorage, uid
+    ds.SOPClassUID, ds.SOPInstanceUID = meta.MediaStorageSOPClassUID, uid
     ds.StudyInstanceUID = generate_uid(entropy_srcs=["falx phantom study", info.key, str(seed)])
     ds.SeriesInstanceUID = generate_uid(entropy_srcs=["falx phantom series", info.key, str(seed)])
-    ds.FrameOfReferenceUID = generate_uid(entropy_srcs=["falx phantom frame", info.key, str(seed)])
-    ds.Modality, ds.Manufacturer, ds.ManufacturerModelName = "MR", "Falx", "Phantom"
-    ds.ImageType = ["DERIVED", "PRIMARY", "OTHER"]
+    ds.Manufacturer, ds.ManufacturerModelName = "Falx", "Phantom"
     ds.DerivationDescription = ds.ImageComments = NOTICE
     ds.PatientName, ds.PatientID = "Phantom^Synthetic", f"PHANTOM-{info.key.upper().replace('_', '-')}"
     ds.PatientBirthDate, ds.PatientSex = "", "O"
     ds.StudyDate = ds.StudyTime = ds.AccessionNumber = ds.ReferringPhysicianName = ds.StudyID = ""
     ds.StudyDescription, ds.SeriesDescription = "Synthetic phantom", info.title
     ds.SeriesNumber, ds.InstanceNumber = 1, 1
+    ds.SamplesPerPixel = 1
+    ds.Rows, ds.Columns = signal.shape
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
+    ds.BurnedInAnnotation = "NO"
+    if isinstance(info, FilmInfo):
+        _mammogram(ds, info, signal)
+    else:
+        _magnetic(ds, info, seed, signal)
+    ds.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def _magnetic(ds: Dataset, info: PhantomInfo, seed: int, signal: Field) -> None:
+    """Geometry, timing and window of an MR image, from its magnitude."""
+    ds.FrameOfReferenceUID = generate_uid(entropy_srcs=["falx phantom frame", info.key, str(seed)])
+    ds.Modality, ds.ImageType = "MR", ["DERIVED", "PRIMARY", "OTHER"]
     ds.PositionReferenceIndicator, ds.PatientPosition = "", "HFS"
     ds.ScanningSequence, ds.SequenceVariant, ds.ScanOptions = "SE", "NONE", ""
     ds.MRAcquisitionType, ds.MagneticFieldStrength = "2D", 1.5
@@ -69,11 +91,21 @@ def dicom_bytes(info: PhantomInfo, signal: Field, seed: int) -> bytes:
         if info.plane == "sagittal"
         else ([-half, -half, 0.0] if info.plane == "axial" else [-half, 0.0, half])
     )
-    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-    ds.Rows = ds.Columns = SIDE
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
+    ds.PhotometricInterpretation = "MONOCHROME2"
     ds.WindowCenter, ds.WindowWidth = 1000, 2000
-    ds.BurnedInAnnotation = "NO"
-    ds.PixelData = stored.tobytes()
-    ds.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
+    ds.PixelData = np.rint(np.clip(signal, 0.0, 1.3) * 2000.0).astype("<u2").tobytes()
+
+
+def _mammogram(ds: Dataset, info: FilmInfo, signal: Field) -> None:
+    """Side, view and scale of a mammogram; its values are those of film, where the dark is high."""
+    # One word, because a view that stands in a number would be taken for a part of the patient's identity.
+    ds.PatientID = f"PHANTOM-{info.key.upper().replace('_', '')}"
+    ds.Modality, ds.ImageType = "MG", ["DERIVED", "PRIMARY", ""]
+    ds.PresentationIntentType, ds.PresentationLUTShape = "FOR PRESENTATION", "INVERSE"
+    ds.PatientOrientation = ["P", "F"] if info.side == "right" else ["A", "F"]
+    ds.BodyPartExamined, ds.PositionerType = "BREAST", "MAMMOGRAPHIC"
+    ds.ImageLaterality, ds.ViewPosition = info.side[0].upper(), info.view
+    ds.ImagerPixelSpacing = ds.PixelSpacing = [FILM_HEIGHT / len(signal)] * 2
+    ds.PhotometricInterpretation = "MONOCHROME1"
+    ds.WindowCenter, ds.WindowWidth = 2048, 4096
+    ds.PixelData = np.rint((1 - np.clip(signal, 0.0, 1.0)) * 4095.0).astype("<u2").tobytes()

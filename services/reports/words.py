@@ -102,7 +102,7 @@ def looked_at(task: Task, heat: HeatMap | None) -> str:
     values = np.nan_to_num(heat.values, nan=0.0)
     total = float(values.sum())
     if total <= 0.0:
-        return f"Nothing in the slice spoke for {name}: the heat map is empty."
+        return f"Nothing in the {task.image} spoke for {name}: the heat map is empty."
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     ranked = np.cumsum(np.sort(values, axis=None)[::-1])
     half = (int(np.searchsorted(ranked, total / 2)) + 1) / values.size

@@ -1,5 +1,6 @@
 """Does an MRI slice suggest a brain tumour, of whatever kind?"""
 
+from services.tasks.drawn import HEADS, OFFERED_HEADS
 from services.tasks.task import ClassInfo, ContourSettings, GateSettings, Task
 
 TASK = Task(
@@ -43,4 +44,6 @@ TASK = Task(
     },
     detection_threshold=0.5,
     second_opinion="brain_tumor_type",
+    phantoms=HEADS,
+    samples=OFFERED_HEADS,
 )

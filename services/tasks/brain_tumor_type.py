@@ -1,5 +1,6 @@
 """Which of three brain tumours, if any, does an MRI slice suggest?"""
 
+from services.tasks.drawn import HEADS, OFFERED_HEADS
 from services.tasks.task import ClassInfo, GateSettings, PreparationSettings, Task
 
 TASK = Task(
@@ -71,4 +72,6 @@ TASK = Task(
         "notumor": ("notumor",),
         "tumor": ("glioma", "meningioma", "pituitary"),
     },
+    phantoms=HEADS,
+    samples=OFFERED_HEADS,
 )

@@ -1,5 +1,6 @@
 """Does a mammogram suggest cancer?"""
 
+from services.tasks.drawn import FILMS
 from services.tasks.task import BreastSettings, ClassInfo, GateSettings, Task
 
 TASK = Task(
@@ -42,4 +43,6 @@ TASK = Task(
     image="film",
     detection_threshold=0.5,
     by_patient=True,
+    phantoms=FILMS,
+    samples=FILMS,
 )

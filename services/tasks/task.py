@@ -103,7 +103,8 @@ class Task:
     on, that is the answer; an administrator may choose another for a version. A task without it answers with the
     likeliest class, or that it is uncertain. ``second_opinion`` is the key of another task whose model is asked about
     the same slice, so that the two can be compared. ``by_patient`` says that all images of a group are one patient's,
-    of whom figures are wanted too. ``intended_use`` and ``limits`` go onto the cards of its models.
+    of whom figures are wanted too. ``phantoms`` are the keys of the drawn pictures on which its models test themselves,
+    ``samples`` of those that are offered to try. ``intended_use`` and ``limits`` go onto the cards of its models.
     """
 
     key: str
@@ -118,11 +119,13 @@ class Task:
     networks: tuple[str, ...]
     intended_use: str
     limits: tuple[str, ...]
+    phantoms: tuple[str, ...]
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     image: str = "slice"
     detection_threshold: float | None = None
     second_opinion: str = ""
     by_patient: bool = False
+    samples: tuple[str, ...] = ()
 
     @property
     def class_keys(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from services.inference.live import promote, set_threshold
 from services.inference.prediction import Verdict
 from services.inference.repository import ModelRepository
 from services.tasks import TASKS
+from services.tasks.drawn import OFFERED_HEADS
 from services.tasks.task import ClassInfo, GateSettings, PreparationSettings, Task
 from training.finished import FinishedRun, score_again
 from training.fit import fit
@@ -40,6 +41,7 @@ LAMP = Task(
     networks=("smallcnn",),
     intended_use="For a test.",
     limits=("Only drawn lamps are known.",),
+    phantoms=OFFERED_HEADS,
     labels={"off": ("off",), "on": ("on",), "glowing": ("on",)},
     image="picture",
     detection_threshold=0.5,

@@ -42,11 +42,13 @@ def made_up(task: Task, right: float = 0.85) -> Scores:
     )
 
 
-def detecting_version(repository: ModelRepository, task: Task = TASK, *, live: bool = True) -> ModelRef:
-    """A new version of the small network for ``task``, which serves unless told otherwise."""
+def detecting_version(
+    repository: ModelRepository, task: Task = TASK, *, live: bool = True, right: float = 0.85
+) -> ModelRef:
+    """A new version of the small network for ``task``, which serves unless told otherwise; ``right`` as above."""
     keras.utils.set_random_seed(3)
     model = build("smallcnn", 2, size=task.preparation.size)
-    scores = made_up(task)
+    scores = made_up(task, right)
     threshold = task.detection_threshold
     assert threshold is not None
     ref = register(

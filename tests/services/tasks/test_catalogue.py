@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from services.errors import ModelNotFound
-from services.imaging.phantom import PHANTOMS, draw
+from services.imaging.decode import decode
+from services.imaging.gate import check
+from services.imaging.phantom import PHANTOMS, as_dicom, draw
 from services.imaging.prepare import prepare
 from services.inference.networks import NETWORKS
 from services.tasks import TASKS, get_task
@@ -58,13 +60,28 @@ def test_preparation_and_gate_are_usable(task: Task):
     assert task.preparation.version
     # Networks halve it five times.
     assert task.preparation.size % 32 == 0
-    prepared = prepare(draw(PHANTOMS[0].key).astype(np.float32) / np.float32(255), task.preparation, whole=True)
+    prepared = prepare(draw(task.phantoms[0]).astype(np.float32) / np.float32(255), task.preparation)
     assert prepared.pixels.shape == (task.preparation.size,) * 2
     assert set(task.networks) <= set(NETWORKS)
     assert task.gate.modalities
     assert task.intended_use.endswith(".")
     assert all(limit.endswith(".") for limit in task.limits)
     assert task.gate.minimum_side <= task.preparation.size
+
+
+@ALL
+def test_every_picture_drawn_for_a_task_passes_its_check_and_preparation(task: Task):
+    assert len(task.phantoms) >= 4
+    assert set(task.samples) <= set(task.phantoms)
+    for key in task.phantoms:
+        image = decode(as_dicom(key))
+        assert check(image, task).reasons == (), key
+        prepare(image.pixels, task.preparation)
+
+
+def test_the_heads_are_tested_in_their_old_order():
+    for key in ("brain_tumor_type", "brain_tumor_presence"):
+        assert get_task(key).phantoms == tuple(info.key for info in PHANTOMS)
 
 
 @ALL
