@@ -46,7 +46,8 @@ def film(rng: np.random.Generator, info: FilmInfo) -> Field:
     if info.lesion == "mass":
         density += _mass(rng, info.place, 3.2) * thickness
     bent = _bent(rng, np.asarray(density, dtype=np.float32))
-    fine = cv2.resize(bent[:, : FILM_SHAPE[1] // 2], FILM_SHAPE[::-1], interpolation=cv2.INTER_CUBIC)
+    left = bent[:, : FILM_SHAPE[1] // 2]
+    fine = np.asarray(cv2.resize(left, FILM_SHAPE[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
     if info.lesion == "calcifications":
         fine += _calcifications(rng, info.place)
     grey = _BASE + 0.93 * (1 - np.exp(-1.45 * np.clip(fine, 0, None)))
