@@ -36,7 +36,7 @@ from training.run import RunError, read_settings, recipe_of
 def run(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run cut after its first pass and resumed to its second."""
     folder = tmp_path_factory.mktemp("run")
-    arguments = ["train", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "vgg16",
+    arguments = ["train", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "resnet50",
                  "--weights", "none", "--run", str(folder), "--cache", str(folder / "cache"), "--draws", "32",
                  "--batch", "8", "--val-share", "1.0"]  # fmt: skip
     invoke(*arguments, "--passes", "1")
@@ -71,21 +71,21 @@ def models(run: Path, others: Path, tmp_path_factory: pytest.TempPathFactory) ->
     assert "Temperature" in invoke("calibrate", "--run", str(run), "--cache", cache)
     assert "others test" in invoke("gate", "--run", str(run), "--cache", cache, "--others", str(others))
     printed = invoke("register", "--run", str(run), "--cache", cache, "--models", str(folder), "--live")
-    assert "brain_tumor_type/vgg16/1" in printed
+    assert "brain_tumor_type/resnet50/1" in printed
     return folder
 
 
 def test_calibrate_register_evaluate_and_serve(run, corpus, others, models):
     cache = run / "cache"
     repository = ModelRepository(models)
-    ref = repository.live_ref("brain_tumor_type", "vgg16")
+    ref = repository.live_ref("brain_tumor_type", "resnet50")
     card = repository.verify(ref)
     assert card.test.images == 8
     assert PartFigures.model_validate_json((run / "val.json").read_text()) == card.val
     assert card.data.counts["train"] == {"glioma": 4, "meningioma": 4, "notumor": 12, "pituitary": 4, "tumor": 8}
     assert card.starting_weights == "none"
     assert "T1" in " ".join(p.name for p in card.presence)
-    again = invoke("evaluate", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "vgg16",
+    again = invoke("evaluate", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "resnet50",
                    "--others", str(others), "--quick", "--cache", str(cache), "--models", str(models))  # fmt: skip
     assert "every figure is the one it ships" in again
     engine, task = Engine(repository), get_task("brain_tumor_type")
@@ -111,7 +111,7 @@ def test_calibrate_register_evaluate_and_serve(run, corpus, others, models):
     assert worse[0]["change"] == "none"
     assert worse[0]["accuracy"] == stored["test"]["accuracy"]
     assert len(worse) == 1 + sum(len(amounts) for _, _, amounts in CHANGES.values())
-    model = engine.loaded(task, "vgg16")
+    model = engine.loaded(task, "resnet50")
     assert model.card.ref == ref
     assert model.card.outline is not None
     assert model.familiarity is not None
@@ -119,11 +119,11 @@ def test_calibrate_register_evaluate_and_serve(run, corpus, others, models):
 
 def test_a_version_becomes_a_run_that_holds_what_it_ships(run, corpus, models, tmp_path):
     named = ["--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--models", str(models)]
-    invoke("adopt", "brain_tumor_type/vgg16/1", *named, "--run", str(tmp_path / "again"))
+    invoke("adopt", "brain_tumor_type/resnet50/1", *named, "--run", str(tmp_path / "again"))
     again, first = read_settings(tmp_path / "again"), read_settings(run)
-    assert again == replace(first, adopted="brain_tumor_type/vgg16/1")
+    assert again == replace(first, adopted="brain_tumor_type/resnet50/1")
     finished = FinishedRun(tmp_path / "again", None)
-    with np.load(models / "brain_tumor_type/vgg16/1" / WEIGHTS) as shipped:
+    with np.load(models / "brain_tumor_type/resnet50/1" / WEIGHTS) as shipped:
         held = get_arrays(finished.model)
         assert all(np.array_equal(held[name], shipped[name]) for name in shipped.files)
     assert (tmp_path / "again" / OUTLINE).exists()
@@ -134,14 +134,14 @@ def test_a_version_becomes_a_run_that_holds_what_it_ships(run, corpus, models, t
         ([*named[2:], "--run", str(tmp_path / "other")], "do not hold the images"),
     ):
         refused = CliRunner().invoke(
-            app, ["adopt", "brain_tumor_type/vgg16/1", "--run", str(tmp_path / "again"), *arguments]
+            app, ["adopt", "brain_tumor_type/resnet50/1", "--run", str(tmp_path / "again"), *arguments]
         )
         assert words in str(refused.exception)
 
 
 def test_evaluate_says_when_the_images_are_others(corpus, models):
     result = CliRunner().invoke(
-        app, ["evaluate", "--data", str(corpus / "named"), "--model", "vgg16", "--models", str(models)]
+        app, ["evaluate", "--data", str(corpus / "named"), "--model", "resnet50", "--models", str(models)]
     )
     assert result.exit_code != 0
     assert "do not hold the images" in str(result.exception)
@@ -151,7 +151,7 @@ def test_evaluate_says_when_the_images_are_others(corpus, models):
     ("option", "words"),
     [
         (("--passes", "3"), "has passes 2, and 3 was asked for"),
-        (("--model", "resnet50"), "has network vgg16"),
+        (("--model", "vgg16"), "has network resnet50"),
         (("--keep-last",), "has keep last False"),
         (("--data", "/another"), "/another was asked for"),
     ],

@@ -17,7 +17,7 @@ from training.run import RunError, RunSettings, read_settings, recipe_of, sample
 def recipe(corpus: Path) -> RunSettings:
     folders = (str(corpus / "named"), str(corpus / "vague"))
     return RunSettings(
-        TASK.key, "vgg16", folders, "none", passes=1, draws=16, batch=8, head_passes=0, val_share=1.0, mixup=0.4
+        TASK.key, "resnet50", folders, "none", passes=1, draws=16, batch=8, head_passes=0, val_share=1.0, mixup=0.4
     )
 
 
