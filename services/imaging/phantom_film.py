@@ -48,7 +48,7 @@ def film(rng: np.random.Generator, info: FilmInfo) -> Field:
     bent = _bent(rng, np.asarray(density, dtype=np.float32))
     fine = cv2.resize(bent[:, : FILM_SHAPE[1] // 2], FILM_SHAPE[::-1], interpolation=cv2.INTER_CUBIC)
     if info.lesion == "calcifications":
-        fine += _calcifications(rng, info.place)
+        fine = fine + _calcifications(rng, info.place)
     grey = _BASE + 0.93 * (1 - np.exp(-1.45 * np.clip(fine, 0, None)))
     if info.side == "right":
         grey = grey[:, ::-1]
