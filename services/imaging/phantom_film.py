@@ -49,7 +49,7 @@ def film(rng: np.random.Generator, info: FilmInfo) -> Field:
     left = bent[:, : FILM_SHAPE[1] // 2]
     fine = np.asarray(cv2.resize(left, FILM_SHAPE[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
     if info.lesion == "calcifications":
-        fine += _calcifications(rng, info.place)
+        fine = fine + _calcifications(rng, info.place)
     grey = _BASE + 0.93 * (1 - np.exp(-1.45 * np.clip(fine, 0, None)))
     if info.side == "right":
         grey = grey[:, ::-1]

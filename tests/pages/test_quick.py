@@ -84,6 +84,11 @@ def test_an_administrator_sees_what_a_threshold_does_and_sets_it(sign_in, detect
     app.segmented_control[0].set_value("Models").run()
     assert not app.exception
     app.slider[0].set_value(0.3).run()
+    effect = next(table.value for table in app.table if "Sensitivity then" in table.value)
+    found = [float(share.rstrip("%")) for name in ("now", "then") for share in effect[f"Sensitivity {name}"][:1]]
+    spared = [float(share.rstrip("%")) for name in ("now", "then") for share in effect[f"Specificity {name}"][:1]]
+    assert found[0] < found[1]
+    assert spared[0] > spared[1]
     app.button(key="set_threshold").click().run()
     assert not app.exception
     assert acting.workbench().engine.repository.threshold(detecting) == pytest.approx(0.3)

@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 from services.batch import columns, files_below, main
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.repository import ModelRepository
-from services.settings import ROOT
+from services.settings import ROOT, get_settings
 from services.tasks import get_task
+from tests.services.inference.detecting import detecting_version
 
 TASK = get_task("brain_tumor_type")
 # How Python holds a file name whose byte FF is no text in UTF-8.
@@ -142,3 +143,34 @@ def test_an_unknown_task_or_model_ends_with_a_sentence_and_writes_nothing(folder
         assert result.exit_code == 2
         assert word in result.output
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "other"),
+    [
+        ("brain_tumor_presence", "axial_t1c_glioma", "film_left_cc_scattered"),
+        ("breast_cancer", "film_left_cc_scattered", "axial_t1c_glioma"),
+    ],
+)
+def test_a_task_that_detects_is_asked_of_its_own_pictures_only(key, good, other, tmp_path, monkeypatch):
+    task, repository = get_task(key), ModelRepository(tmp_path / "models")
+    ref = detecting_version(repository, task)
+    monkeypatch.setenv("MODELS_DIR", str(repository.root))
+    get_settings.cache_clear()
+    (tmp_path / "files").mkdir()
+    for name in (good, other):
+        (tmp_path / "files" / f"{name}.dcm").write_bytes(as_dicom(name))
+    try:
+        result = run(str(tmp_path / "files"), "--task", key, "--out", str(tmp_path / "out.csv"))
+    finally:
+        get_settings.cache_clear()
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as lines:
+        rows = {Path(row["file"]).stem: row for row in csv.DictReader(lines)}
+    said = rows[good]
+    assert (said["verdict"], said["model"], said["version"]) == ("answered", ref.network, ref.version)
+    shares = [float(said[f"p_{name}"]) for name in task.class_keys]
+    assert sum(shares) == pytest.approx(1, abs=1e-3)
+    assert said["label"] == task.class_keys[shares[1] >= task.detection_threshold]
+    assert rows[other]["verdict"] == "refused"
+    assert "the models know" in rows[other]["reason"]
