@@ -90,7 +90,11 @@ def _full(card: Card) -> list[str]:
     for seen in card.presence:
         figures = f"{words(seen.auc)} | {words(seen.sensitivity)} | {words(seen.specificity)}"
         lines.append(f"| {seen.name} | {seen.images} ({seen.tumours}) | {figures} |")
-    lines += ["", f"Below a confidence of {card.threshold} the answer is “uncertain”: {card.threshold_reason}.", ""]
+    detects = get_task(card.task).detects
+    cut = f"From a probability of {card.threshold} on the answer is “{detects.name}”" if detects else (
+        f"Below a confidence of {card.threshold} the answer is “uncertain”"
+    )
+    lines += ["", f"{cut}: {card.threshold_reason}.", ""]
     return lines
 
 
