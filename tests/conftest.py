@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from services.settings import Settings, get_settings
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 # TensorFlow reads these once, when it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# A run tries the same examples as the one before it, so that a failure is of the change and not of the draw.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 ROOT = Path(__file__).resolve().parent.parent
 # What one of several processes runs alone: the tests of a file share fixtures, and those of these folders an app.
