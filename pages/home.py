@@ -105,7 +105,7 @@ def researcher() -> None:
             st.warning(str(error))
             continue
         st.header(f"{get_task(task_key).title}: {card.network_title}, version {card.version}", anchor=False)
-        with tiles.row(4):
+        with tiles.row(4, key=f"tiles_{task_key}"):
             compare = "pages/compare.py"
             said = {
                 "accuracy": card.test.accuracy,
@@ -113,11 +113,11 @@ def researcher() -> None:
                 "calibration error": card.test.calibration_error,
             }
             for name, figure in said.items():
-                tiles.link(f"Test {name}", f"{100 * figure.value:.1f}%", compare, interval(figure))
-            tiles.link("Networks that serve", len(serving.versions), compare, "Compare them")
+                tiles.link(f"Test {name}", f"{100 * figure.value:.1f}%", compare, interval(figure), key=task_key)
+            tiles.link("Networks that serve", len(serving.versions), compare, "Compare them", key=task_key)
         st.caption(
-            f"Measured on {card.test.images:,} slices of {card.test.groups} groups that the model never saw; 95% "
-            "intervals over groups."
+            f"Measured on {card.test.images:,} {get_task(task_key).image}s of {card.test.groups} groups that the model "
+            "never saw; 95% intervals over groups."
         )
     if not repository.live():
         rows.none_yet("monitoring", "No model serves yet. Register one with “python -m training register”.")
