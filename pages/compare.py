@@ -42,7 +42,7 @@ def choose(repository: ModelRepository) -> Chosen | None:
     refs = [ref for ref in repository.refs() if ref.task in live]
     if not refs:
         return None
-    keys = list(dict.fromkeys(ref.task for ref in refs))
+    keys = [key for key in TASKS if any(ref.task == key for ref in refs)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = keys[0]
         if len(keys) > 1:

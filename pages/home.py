@@ -20,7 +20,7 @@ from services.records.people import list_users
 from services.records.results import find_results
 from services.records.tables import Role, State
 from services.records.trends import BANDS, Month, agreement, by_month, last_months
-from services.tasks import get_task
+from services.tasks import TASKS, get_task
 
 LATEST, MONTHS, OPEN = 8, 12, "open"
 
@@ -98,7 +98,8 @@ def by_confidence(found: Sequence[Month], months: Sequence[date]) -> list[Series
 def researcher() -> None:
     frame.title("How good are the models, and how was that measured?")
     repository = acting.workbench().engine.repository
-    for task_key, serving in repository.live().items():
+    live = repository.live()
+    for task_key, serving in ((key, live[key]) for key in TASKS if key in live):
         try:
             card = repository.card(repository.live_ref(task_key))
         except ModelNotFound as error:
@@ -119,7 +120,7 @@ def researcher() -> None:
             f"Measured on {card.test.images:,} {get_task(task_key).image}s of {card.test.groups} groups that the model "
             "never saw; 95% intervals over groups."
         )
-    if not repository.live():
+    if not live:
         rows.none_yet("monitoring", "No model serves yet. Register one with “python -m training register”.")
     practice()
 

@@ -13,8 +13,9 @@ from pages.view.words import moment
 from services.imaging.phantom import as_png
 from services.inference.prediction import ModelRef, Prediction, Verdict
 from services.records.columns import now
+from services.records.parts import NewImage
 from services.records.studies import NewStudy, save_study
-from services.records.tables import PatientCreate, Role, StudyCreate
+from services.records.tables import ImageCreate, PatientCreate, Role, StudyCreate
 from services.tasks import get_task
 from tests.pages.conftest import address, follow, text
 
@@ -39,8 +40,9 @@ def answer(label: str, confidence: float) -> Prediction:
 
 def new(name: str, prediction: Prediction | None) -> NewStudy:
     refused = {} if prediction else {"gate_accepted": False, "gate_reasons": REASONS}
-    study = StudyCreate(task=acting.TASK, study_date=date(2024, 5, 6), format="PNG", modality="MR", **refused)
-    return NewStudy(PatientCreate(name=name), study, prediction, UPLOAD)
+    study = StudyCreate(task=acting.TASK, study_date=date(2024, 5, 6))
+    image = NewImage(ImageCreate(format="PNG", modality="MR", **refused), prediction, UPLOAD)
+    return NewStudy(PatientCreate(name=name), study, (image,), {})
 
 
 @pytest.fixture(scope="module")
