@@ -1,7 +1,7 @@
 """Whether pages stay as quick with a million predictions as with a thousand.
 
-``python -m benchmarks.volume`` makes two SQLite files as ``make-load`` does, prints the ratios and writes
-docs/volume.md; ``--predictions`` takes another number than a million, and then nothing is written.
+``python -m benchmarks.volume`` makes two SQLite files as ``make-load`` does and prints the ratios; ``--predictions``
+takes a smaller number than a million.
 """
 
 from __future__ import annotations
@@ -30,19 +30,11 @@ from services.records.sealing import make_keyring
 from services.records.store import Store
 from services.records.tables import AuditEvent, Role, Study, User
 from services.records.trail import EventFilters, EventKey, find_actions, find_events
-from services.settings import ROOT
 
 FEW, MANY = 1_000, 1_000_000
 PAIRS, TARGET = 40, 1.5
 # As the pages ask.
 HOME_STUDIES, HISTORY_STUDIES, EVENTS = 200, 20, 25
-
-PAGE = ROOT / "docs" / "volume.md"
-HEAD = f"""# A million predictions
-
-Written by `python -m benchmarks.volume`: what each page asks of a SQLite database with {MANY:,} predictions of one
-doctor, over the same of one with {FEW:,}, in turns in one process.
-"""
 
 
 def filled(address: str, folder: Path, predictions: int) -> tuple[Store, Actor, Actor]:
@@ -127,11 +119,8 @@ def measured(name: str, predictions: int, many: Callable[[], object], few: Calla
 def main(
     predictions: Annotated[int, typer.Option(min=FEW, help="How many the large database holds.")] = MANY,
 ) -> None:
-    """Print the ratios, and write the page where they are those of a million."""
-    lines = page.table(results(predictions))
-    print("\n".join(lines))
-    if predictions == MANY:
-        PAGE.write_text("\n".join([HEAD, *lines, "", page.machine(), ""]), encoding="utf-8")
+    """Print the ratios."""
+    print("\n".join(page.table(results(predictions))))
 
 
 if __name__ == "__main__":
