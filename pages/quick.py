@@ -75,7 +75,7 @@ def look(task: Task, name: str, upload: Upload) -> None:
 
 def ask(analysis: Analysis, patient: PatientCreate) -> None:
     """Whose image it is, where the file's header names somebody else; it is saved once that is answered."""
-    sure = confirm(analysis.slice.patient, patient, "quick")
+    sure = confirm([analysis.slice.patient], patient, "quick")
     st.caption("Nothing is saved yet. If it is another patient, fill in the form again.")
     if st.button("Save study", icon=":material/save:", key="quick_confirmed", disabled=not sure):
         del st.session_state[_ASKED]

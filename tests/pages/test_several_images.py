@@ -49,6 +49,10 @@ def save_as(app, identifier: str) -> None:
     fields["Name"].set_value(f"Several {identifier}")
     fields["Hospital identifier"].set_value(identifier)
     [button for button in app.button if button.label == "Save study"][-1].click().run()
+    # The header of a drawn DICOM file names somebody else.
+    for question in [box for box in app.checkbox if box.label.startswith("It is the same person")]:
+        question.check()
+        [button for button in app.button if button.label == "Save study"][-1].click().run()
     assert not app.error
     assert not app.exception
 

@@ -119,10 +119,10 @@ def test_the_board_counts_each_question_by_itself(ask, room):
     assert not app.error
     assert EXPERIMENTAL in [warning.value for warning in app.warning]
     quick = ask(BREAST, "quick")
-    quick.text_input[0].set_value("Hedy")
+    quick.text_input[0].set_value("Synthetic")
     quick.selectbox[0].set_value("film_left_cc_scattered")
     next(button for button in quick.button if button.label == "Look and save").click().run()
-    assert "Hedy · saved" in text(quick)
+    assert "Synthetic · saved" in text(quick)
     app.switch_page("pages/results_board.py").run()
     app.button_group(key="board_task").set_value(BREAST.key).run()
     assert not app.exception
