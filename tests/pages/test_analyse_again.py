@@ -30,6 +30,7 @@ def save_as(app, name: str, identifier: str) -> None:
         question.check()
         [button for button in app.button if button.label == "Save study"][-1].click().run()
     assert not app.error
+    assert not app.exception
 
 
 def frames_with_a_bright_rim(at: int) -> bytes:

@@ -13,7 +13,7 @@ from services.records.studies import get_study
 from services.records.tables import Role
 from tests.pages.conftest import text as marked
 from tests.pages.test_analyse import analyse, give, press  # noqa: F401 - a fixture
-from tests.pages.test_analyse_again import frame_slider, frames_with_a_bright_rim
+from tests.pages.test_analyse_again import frame_slider, frames_with_a_bright_rim, save_as
 
 HEALTHY, TUMOUR = as_png("axial_t2_healthy", seed=31), as_png("axial_t1c_meningioma", seed=31)
 
@@ -43,20 +43,6 @@ def saved(room, identifier: str):
     return get_study(room.bench.store, room.actor(Role.DOCTOR), line.public_id)
 
 
-def save_as(app, identifier: str) -> None:
-    press(app, "Save study")
-    fields = {field.label: field for field in app.text_input}
-    fields["Name"].set_value(f"Several {identifier}")
-    fields["Hospital identifier"].set_value(identifier)
-    [button for button in app.button if button.label == "Save study"][-1].click().run()
-    # The header of a drawn DICOM file names somebody else.
-    for question in [box for box in app.checkbox if box.label.startswith("It is the same person")]:
-        question.check()
-        [button for button in app.button if button.label == "Save study"][-1].click().run()
-    assert not app.error
-    assert not app.exception
-
-
 def test_files_given_at_once_are_one_study_that_grows_from_its_own_page(analyse, room):  # noqa: F811
     app = give_all(analyse, ("healthy.png", HEALTHY), ("tumour.png", TUMOUR))
     assert not app.exception
@@ -66,7 +52,7 @@ def test_files_given_at_once_are_one_study_that_grows_from_its_own_page(analyse,
     images(app).set_value(0).run()
     assert bars(app) != leading
     assert "healthy.png" in text(app)
-    save_as(app, "SEV-1")
+    save_as(app, "Several SEV-1", "SEV-1")
     view = saved(room, "SEV-1")
     assert (len(view.images), view.lead.number) == (2, 2)
 
@@ -135,7 +121,7 @@ def test_frames_of_one_file_are_chosen_into_one_study(analyse, room):  # noqa: F
     assert app.header[0].value.startswith("No answer")
     images(app).set_value(0).run()
     assert frame_slider(app).value == at
-    save_as(app, "SEV-2")
+    save_as(app, "Several SEV-2", "SEV-2")
     assert {image.frame for image in saved(room, "SEV-2").images} == {at - 1, 2}
 
 

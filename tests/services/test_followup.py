@@ -18,37 +18,15 @@ from services.imaging.phantom import as_dicom, as_png
 from services.inference.engine import Engine
 from services.inference.repository import ModelRepository
 from services.records.columns import now
-from services.records.demo import ensure_demo_accounts
-from services.records.people import authenticate
-from services.records.schema import migrate
 from services.records.studies import get_study, read_file
 from services.records.tables import PatientCreate, ReleaseCreate, ReviewCreate
 from services.records.views import PICTURE, REPORT
 from services.settings import Settings
-from services.workflow import Details, Workbench
+from services.workflow import Details
 
 TASK = "brain_tumor_type"
 OVERRIDE = ReviewCreate(decision="override", label="other", reason="A cavernoma, known since 2019 (Żółć).")
 NOTE = ReleaseCreate(note="Nothing new.")
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    settings = Settings(demo=True, var_dir=tmp_path_factory.mktemp("workbench"))
-    migrate(settings.database)
-    opened = Workbench.open(settings)
-    yield opened
-    opened.store.close()
-
-
-@pytest.fixture(scope="module")
-def actors(bench):
-    return {a.role.value: authenticate(bench.store, a.username, a.password) for a in ensure_demo_accounts(bench.store)}
-
-
-@pytest.fixture(scope="module")
-def doctor(actors):
-    return actors["doctor"]
 
 
 @pytest.fixture(scope="module")

@@ -15,17 +15,13 @@ from services.analysis import Upload
 from services.errors import InvalidRecord, NotAllowed
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.leading import leading
-from services.records.demo import ensure_demo_accounts
-from services.records.people import authenticate
-from services.records.schema import migrate
 from services.records.studies import get_study, read_file
 from services.records.tables import PatientCreate, ReleaseCreate, ReviewCreate, State
 from services.records.upkeep import check
 from services.records.views import HEAT_MAP, PICTURE, REPORT, UPLOAD
 from services.reopening import reopen, reopen_all
-from services.settings import Settings
 from services.tasks import get_task
-from services.workflow import Details, Workbench
+from services.workflow import Details
 
 TASK = "brain_tumor_type"
 AGREE = ReviewCreate(decision="agree")
@@ -40,25 +36,6 @@ def two_frames() -> bytes:
     data = io.BytesIO()
     dataset.save_as(data)
     return data.getvalue()
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    settings = Settings(demo=True, var_dir=tmp_path_factory.mktemp("several"))
-    migrate(settings.database)
-    opened = Workbench.open(settings)
-    yield opened
-    opened.store.close()
-
-
-@pytest.fixture(scope="module")
-def actors(bench):
-    return {a.role.value: authenticate(bench.store, a.username, a.password) for a in ensure_demo_accounts(bench.store)}
-
-
-@pytest.fixture(scope="module")
-def doctor(actors):
-    return actors["doctor"]
 
 
 @pytest.fixture(scope="module")

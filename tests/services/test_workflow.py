@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -17,41 +16,19 @@ from services.analysis import Upload
 from services.errors import FalxError, InvalidRecord, NotAllowed, NotFound
 from services.imaging.phantom import as_dicom, as_png
 from services.inference.prediction import Verdict
-from services.records.demo import DEMO_ACCOUNTS, ensure_demo_accounts
+from services.records.demo import DEMO_ACCOUNTS
 from services.records.history import find_studies
 from services.records.people import authenticate
 from services.records.rights import Actor
-from services.records.schema import migrate
 from services.records.studies import read_file
 from services.records.tables import PatientCreate
 from services.records.trail import find_events
 from services.records.views import HEAT_MAP, OUTLINE, REPORT, UPLOAD
 from services.reopening import reopen
-from services.settings import Settings
 from services.workflow import Details, Workbench
 
 TASK = "brain_tumor_type"
 UPLOADED = Upload(as_dicom("axial_t1c_meningioma"), "slice.dcm")
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    settings = Settings(demo=True, var_dir=tmp_path_factory.mktemp("workbench"))
-    migrate(settings.database)
-    opened = Workbench.open(settings)
-    yield opened
-    opened.store.close()
-
-
-@pytest.fixture(scope="module")
-def actors(bench: Workbench) -> dict[str, Actor]:
-    accounts = ensure_demo_accounts(bench.store)
-    return {account.username: authenticate(bench.store, account.username, account.password) for account in accounts}
-
-
-@pytest.fixture
-def doctor(actors: dict[str, Actor]) -> Actor:
-    return next(actor for actor in actors.values() if actor.role == "doctor")
 
 
 def details(name: str = "Ελένη Żółć") -> Details:
