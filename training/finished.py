@@ -218,7 +218,7 @@ def _values(figures: object, name: str = "") -> Iterator[tuple[str, float]]:
     if isinstance(figures, Estimate):
         yield name, figures.value
     elif isinstance(figures, BaseModel):
-        called = f"{name} {getattr(figures, 'name', '')}".strip()
+        called = f"{name} {_called(figures) or ''}".strip()
         for field in type(figures).model_fields:
             yield from _values(getattr(figures, field), f"{called} {field}".strip())
     elif isinstance(figures, dict):
@@ -226,7 +226,12 @@ def _values(figures: object, name: str = "") -> Iterator[tuple[str, float]]:
             yield from _values(value, f"{name} {key}")
     elif isinstance(figures, tuple):
         for index, value in enumerate(figures):
-            yield from _values(value, name if hasattr(value, "name") else f"{name} {index + 1}")
+            yield from _values(value, name if _called(value) is not None else f"{name} {index + 1}")
+
+
+def _called(figures: object) -> str | None:
+    """What figures are of, where they say it: more of their kind before them do not change where they stand."""
+    return getattr(figures, "name", getattr(figures, "part", None))
 
 
 def score(model: keras.Model, samples: Sequence[Sample], task: Task, cache: Path | None, *, flips: bool) -> Scores:

@@ -49,7 +49,8 @@ def test_what_was_done_and_what_was_refused_is_noted(store, actors, repository):
     assert repository.live_ref(TASK.key).version == "1"
     promoted = ("admin", "model.promote", f"model {worse}")
     back = ("admin", "model.rollback", f"task {TASK.key}")
-    assert trail(store) == [(*promoted, "refused"), (*promoted, "done"), (*back, "done")]
+    by_command = ("", "model.promote", f"model {TASK.key}/{worse.network}/1 for none", "done")
+    assert trail(store) == [(*promoted, "refused"), by_command, (*promoted, "done"), (*back, "done")]
 
 
 def test_a_threshold_is_an_administrators_and_in_the_trail(store, actors, tmp_path):
@@ -63,7 +64,9 @@ def test_a_threshold_is_an_administrators_and_in_the_trail(store, actors, tmp_pa
     with pytest.raises(InferenceError, match="between 0 and 1"):
         set_detection_threshold(store, actors["admin"], repository, ref, 2)
     assert repository.threshold(ref) == 0.35
-    moved = ("admin", "model.threshold")
-    assert trail(store) == [
+    moved, (by_command, *by_admin) = ("admin", "model.threshold"), trail(store)
+    assert by_command[:2] == ("", "model.promote")
+    assert by_command[2].startswith(f"model {ref} for none")
+    assert by_admin == [
         (*moved, f"model {ref} threshold 0.35", "done"), (*moved, f"model {ref} threshold 2", "refused"),
     ]  # fmt: skip

@@ -81,7 +81,7 @@ def test_a_patient_entered_by_another_between_looking_and_inserting_is_found(sto
         event.remove(Session, "before_flush", enter_first)
     assert entered
     assert saved.patient.identifier == "h-1"
-    assert row_numbers(store) == {"Study": 1, "Patient": 1, "PredictionRow": 1, "StudyFile": 2}
+    assert row_numbers(store) == {"Study": 1, "Patient": 1, "StudyImage": 1, "PredictionRow": 1, "StudyFile": 2}
 
 
 def test_two_doctors_enter_the_same_new_patient_at_the_same_moment(store, actors, make_study):
@@ -125,7 +125,8 @@ def test_twenty_writers_at_once_lose_and_double_nothing(store, actors, make_stud
     with ThreadPoolExecutor(20) as pool:
         saved = [study for five in pool.map(save_five, range(20)) for study in five]
     assert len({study.public_id for study in saved}) == 100
-    assert row_numbers(store) == {"Study": 100, "Patient": 50 + 5, "PredictionRow": 100, "StudyFile": 200}
+    whole = {"Study": 100, "Patient": 50 + 5, "StudyImage": 100, "PredictionRow": 100, "StudyFile": 200}
+    assert row_numbers(store) == whole
     listed = [s for who in ("doctor", "colleague") for s in find_studies(store, actors[who], limit=200).studies]
     assert {s.public_id for s in listed} == {s.public_id for s in saved}
     assert len({s.patient.public_id for s in saved if s.patient.identifier == "H-3"}) == 1
