@@ -81,6 +81,7 @@ def test_a_stolen_cookie_opens_nothing_after_the_sign_out(app, driver, other):
     stolen = driver.get_cookie(COOKIE)["value"]
     other.get(app.url)
     see(other, NAME_FIELD)
+    settle(other)
     other.add_cookie({"name": COOKIE, "value": stolen, "path": "/"})
     other.get(f"{app.url}/account")
     read(other, "Who am I here?")

@@ -158,6 +158,7 @@ def test_a_doctor_needs_no_mouse(app, driver):
     keys.reach(".st-key-sign_out button", backwards=True)
     keys.press(Keys.ENTER)
     see(driver, NAME_FIELD)
+    settle(driver)
     assert "Zoë" not in driver.find_element("tag name", "body").text
 
 
