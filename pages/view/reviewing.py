@@ -41,7 +41,7 @@ def draw(view: StudyView, image: ImageView) -> None:
 
 def _buttons(view: StudyView, image: ImageView) -> None:
     actor = acting.person()
-    with st.container(key="review_buttons", horizontal=True):
+    with st.container(key="review_buttons", horizontal=True, vertical_alignment="center"):
         if may(actor, Action.STUDY_REVIEW):
             awaiting = view.state is State.AWAITING
             _button("Review" if awaiting else "Review again", "rate_review", "review", view, first=awaiting)

@@ -38,9 +38,8 @@ def choose(names: Sequence[str], lead: int | None, *, first: int = 1, key: str) 
 
 
 def name(task: Task, answer: Prediction | None) -> str:
-    """What an image showed, in a word or two; ``answer`` is None where the check refused it."""
+    """What an image showed, in a few words; ``answer`` is None where the check refused it."""
     if answer is None:
         return "refused"
-    if answer.verdict is Verdict.UNCERTAIN:
-        return "uncertain"
-    return words.plain(f"{task.class_info(answer.label).name} {words.percent(answer.confidence)}")
+    likeliest = f"{task.class_info(answer.label).name} {words.percent(answer.confidence)}"
+    return words.plain(f"uncertain, {likeliest}" if answer.verdict is Verdict.UNCERTAIN else likeliest)

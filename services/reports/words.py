@@ -51,9 +51,11 @@ def confidence(task: Task, prediction: Prediction, *, overruled: bool = False) -
             "this one did not: do not read it as a share of right answers."
         )
     if prediction.verdict is Verdict.UNCERTAIN:
+        # Both are rounded, and may look the same.
+        below = "; this is just below" if percent(share) == percent(prediction.threshold) else ""
         return (
             f"The likeliest class is {name}: of 100 such answers, {in_a_hundred(share)} would be right. "
-            f"The model gives an answer from {100 * prediction.threshold:.3g}% on."
+            f"The model gives an answer from {100 * prediction.threshold:.3g}% on{below}."
         )
     return f"Confidence {percent(share)}: of 100 such answers, {in_a_hundred(share)} are right."
 

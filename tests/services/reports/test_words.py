@@ -40,6 +40,12 @@ def test_refused_prediction_is_no_finding(content):
     assert "suggests" not in words.finding(content.task, refused)
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.9527, True), (0.95, False)])
+def test_a_confidence_that_rounds_to_the_threshold_is_said_to_be_below(content, share, told):
+    unsure = replace(content.lead.prediction, verdict=Verdict.UNCERTAIN, confidence=share, threshold=0.9531)
+    assert ("just below" in words.confidence(content.task, unsure)) is told
+
+
 @pytest.mark.parametrize(
     ("at", "said"),
     [
