@@ -19,7 +19,7 @@ from services.inference.card import Card
 from services.inference.familiarity import Familiarity
 from services.inference.figures import Estimate, Evaluation, GateFigures
 from services.inference.findings import PublishedFigures
-from services.inference.networks import build, set_arrays
+from services.inference.networks import LOGITS, build, set_arrays
 from services.inference.outline import PREFIX, shipped_network, with_outline
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
@@ -31,12 +31,12 @@ from training.corpus import TEST_FOLD, CorpusError, Sample, allowed_classes, dat
 from training.ensemble import joint_scores
 from training.evaluation.estimated import measure_outlines
 from training.evaluation.figures import part_figures
-from training.evaluation.logits import logits_of
+from training.evaluation.logits import Answering, Once, logits_of
 from training.evaluation.published import published_figures
 from training.evaluation.report import evaluate
 from training.evaluation.robustness import robustness
 from training.evaluation.shortcuts import probe
-from training.gate import Features, gate_figures, read_others
+from training.gate import FEATURES, Features, gate_figures, pooled_features, read_others
 from training.register import in_half_precision, register
 from training.run import BEST, CALIBRATION, GATE, GATE_FIGURES, OUTLINE, RunError, read_settings, samples_of
 
@@ -160,17 +160,19 @@ def score_again(
         ]
         return evaluate(task, joint_scores(members, answers), card.temperature, card.threshold)
     model = shipped_network(repository, card)
-    scores = score(model, samples, task, cache, flips=card.flips)
+    said = model.output if isinstance(model.output, dict) else {LOGITS: model.output}
+    once = Once({**said, FEATURES: pooled_features(model, card.network)}, model)
+    scores = score(once, samples, task, cache, flips=card.flips)
     evaluation = evaluate(task, scores, card.temperature, card.threshold)
     found: dict[str, object] = {}
     if not quick:
         found |= _from_pictures(model, samples, task, cache, card.temperature, flips=card.flips)
     if card.outline:
-        _, found["outlines"] = measure_outlines(model, samples, task, cache, flips=card.flips, facts=card.outline)
+        _, found["outlines"] = measure_outlines(once, samples, task, cache, flips=card.flips, facts=card.outline)
     if shipped.GATE in card.files and others:
         with (repository.folder(ref) / shipped.GATE).open("rb") as file:
             gate = Familiarity.read(file)
-        features = Features(model, card.network, flips=card.flips)
+        features = Features(once, flips=card.flips)
         found["gate"] = gate_figures(gate, features, read_others(others, task), samples, task, cache)
     return evaluation.model_copy(update=found)
 
@@ -234,7 +236,7 @@ def _called(figures: object) -> str | None:
     return getattr(figures, "name", getattr(figures, "part", None))
 
 
-def score(model: keras.Model, samples: Sequence[Sample], task: Task, cache: Path | None, *, flips: bool) -> Scores:
+def score(model: Answering, samples: Sequence[Sample], task: Task, cache: Path | None, *, flips: bool) -> Scores:
     """What ``model`` answers for the val and the test samples."""
     kept = [s for s in samples if s.part in ("val", "test")]
     logits, sharpness = [], []

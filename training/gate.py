@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ from services.inference.figures import GateFigures
 from services.inference.networks import get_network
 from services.tasks.task import Task
 from training.corpus import TEST_FOLD, CorpusError, Sample, load_images
-from training.evaluation.logits import over_views
+from training.evaluation.logits import Answering, Once, over_views
 from training.evaluation.outlines import mean_over_groups
 from training.run import GATE, GATE_FIGURES
 from training.strange import strange_pictures
@@ -73,17 +73,27 @@ def prepared(pixels: NDArray[np.float32], task: Task) -> NDArray[np.uint8]:
     return np.round(prepare(pixels, task.preparation, whole=True).pixels * 255).astype(np.uint8)
 
 
-class Features:
-    """Features of prepared pictures as the serving call pools them, the mean over slice and mirror image."""
+FEATURES = "features"
 
-    def __init__(self, model: keras.Model, network: str, *, flips: bool) -> None:
-        maps = [model.get_layer(name).output for name in get_network(network).feature_layers]
-        pooled = [keras.layers.GlobalAveragePooling2D(dtype="float32")(each) for each in maps]
-        self.model, self.flips = keras.Model(model.inputs[0], keras.layers.Concatenate()(pooled)), flips
+
+def pooled_features(model: keras.Model, network: str) -> Any:
+    """The symbolic features (batch, features) of a picture, pooled as the serving call pools them."""
+    maps = [model.get_layer(name).output for name in get_network(network).feature_layers]
+    return keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D(dtype="float32")(each) for each in maps])
+
+
+class Features:
+    """Features of prepared pictures, the mean over slice and mirror image; ``model`` gives them under their name."""
+
+    def __init__(self, model: Answering, *, flips: bool) -> None:
+        self.model, self.flips = model, flips
 
     def __call__(self, squares: NDArray[np.uint8]) -> Floats:
         """(n, side, side) → float32 (n, features)."""
-        return over_views(self.model.predict_on_batch, squares, flips=self.flips, maps=False)
+        return over_views(self._of, squares, flips=self.flips, maps=False)
+
+    def _of(self, views: Floats) -> Floats:
+        return np.asarray(self.model.predict_on_batch(views)[FEATURES])
 
 
 def learn(brains: Floats, restyled: Floats, others: Sequence[Floats], val: Floats) -> Familiarity:
@@ -159,7 +169,8 @@ def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigure
     """
     _, flips = finished.calibrated()
     task, rng = finished.task, np.random.default_rng(SEED)
-    features = Features(finished.model, finished.settings.network, flips=flips)
+    asked = {FEATURES: pooled_features(finished.model, finished.settings.network)}
+    features = Features(Once(asked, finished.model), flips=flips)
     others = read_others(folders, task)
     parts = {part: [s for s in finished.samples if s.part == part] for part in ("train", "val")}
     chosen = np.sort(rng.permutation(len(parts["train"]))[:BRAINS])

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,14 +13,14 @@ from services.inference.card import OutlineFacts
 from services.inference.figures import OutlineFigures
 from services.tasks.task import Task
 from training.corpus import Sample, load_images, load_outlines, outline_known
-from training.evaluation.logits import over_views
+from training.evaluation.logits import Answering, over_views
 from training.evaluation.outlines import enlarged, mean_over_groups
 
 CUTS = np.arange(2, 17) / 20
 Maps = NDArray[np.float32]
 
 
-def outline_maps(model: keras.Model, images: NDArray[np.uint8], *, flips: bool) -> Maps:
+def outline_maps(model: Answering, images: NDArray[np.uint8], *, flips: bool) -> Maps:
     """What each place is worth as part of a tumour: float32 (n, side, side) in 0..1, of prepared images uint8 alike."""
 
     def shares(views: Maps) -> Maps:
@@ -59,7 +58,7 @@ class Estimated:
 
 
 def measure_outlines(
-    model: keras.Model,
+    model: Answering,
     samples: Sequence[Sample],
     task: Task,
     cache: Path | None,
@@ -99,7 +98,7 @@ def _figures(estimated: Estimated, cut: float) -> OutlineFigures:
 
 
 def _parts(
-    model: keras.Model, samples: Sequence[Sample], task: Task, cache: Path | None, *, flips: bool
+    model: Answering, samples: Sequence[Sample], task: Task, cache: Path | None, *, flips: bool
 ) -> Iterator[Estimated]:
     samples = [s for s, known in zip(samples, outline_known(samples, task), strict=True) if known]
     for name in sorted({f"{s.corpus} {s.part}" for s in samples}):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -10,6 +12,31 @@ from numpy.typing import NDArray
 
 BATCH = 32
 Floats = NDArray[np.float32]
+
+
+class Answering(Protocol):
+    """A Keras model, or what is asked in its place."""
+
+    def predict_on_batch(self, x: Floats, /) -> Any:
+        """Its outputs for views float32 (b, side, side, 1) in 0..1, by name where it has several."""
+
+
+class Once:
+    """A model asked once about each view, whichever of its outputs is wanted, and however often."""
+
+    def __init__(self, outputs: dict[str, Any], model: keras.Model) -> None:
+        self._model = keras.Model(model.inputs[0], outputs)
+        self._said: dict[bytes, dict[str, Floats]] = {}
+
+    def predict_on_batch(self, x: Floats, /) -> dict[str, Floats]:
+        """Every output by name, float32 (b, …), of views float32 (b, side, side, 1)."""
+        keys = [hashlib.blake2b(view.tobytes()).digest() for view in x]
+        new = [index for index, key in enumerate(keys) if key not in self._said]
+        if new:
+            said = {name: np.asarray(each, np.float32) for name, each in self._model.predict_on_batch(x[new]).items()}
+            for place, index in enumerate(new):
+                self._said[keys[index]] = {name: each[place] for name, each in said.items()}
+        return {name: np.stack([self._said[key][name] for key in keys]) for name in self._model.output}
 
 
 def over_views(answer: Callable[[Floats], Floats], images: NDArray[np.uint8], *, flips: bool, maps: bool) -> Floats:
@@ -28,7 +55,7 @@ def over_views(answer: Callable[[Floats], Floats], images: NDArray[np.uint8], *,
     return np.concatenate(found)
 
 
-def logits_of(model: keras.Model, images: NDArray[np.uint8], *, flips: bool) -> Floats:
+def logits_of(model: Answering, images: NDArray[np.uint8], *, flips: bool) -> Floats:
     """Logits float32 (n, classes) of prepared images uint8 (n, side, side); with ``flips`` the mean over both views."""
 
     def logits(views: Floats) -> Floats:
