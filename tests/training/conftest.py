@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from services.imaging.phantom import PHANTOMS, draw
+from services.inference.networks import NETWORKS
+from tests.training.drawn import SHALLOW_RESNET
 from training.strange import strange_pictures
 
 LABELS = ("glioma", "meningioma", "pituitary", "notumor")
@@ -51,3 +54,11 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
             cv2.imwrite(str(folder / f"{index}.png"), np.round(255 * picture).astype(np.uint8))
             writer.writerow([f"{index}.png", ("train", "test")[index % 2]])
     return folder
+
+
+@pytest.fixture(scope="module")
+def shallow_resnet() -> Iterator[None]:
+    """For tests of what is done with a network; those of the networks themselves have the whole one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(NETWORKS, "resnet50", SHALLOW_RESNET)
+        yield

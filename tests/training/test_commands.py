@@ -7,13 +7,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -21,7 +18,7 @@ from typer.testing import CliRunner
 from services.inference.card import EVALUATION, OUTLINE, SCORES, WEIGHTS
 from services.inference.engine import Engine
 from services.inference.figures import PartFigures
-from services.inference.networks import NETWORKS, get_arrays
+from services.inference.networks import get_arrays
 from services.inference.repository import ModelRepository
 from services.inference.scores import read_scores
 from services.settings import ROOT
@@ -34,26 +31,11 @@ from training.evaluation.shortcuts import VIEWS
 from training.finished import WITH_PICTURES, FinishedRun
 from training.run import RunError, read_settings, recipe_of
 
-
-def shallow(colour: Any) -> keras.Model:
-    """One convolution a stage, under the names of ResNet50's layers: building its graphs takes seconds, not minutes."""
-    x = colour
-    for number, end in ((1, "relu"), (2, "block3_out"), (3, "block4_out"), (4, "block6_out"), (5, "block3_out")):
-        x = keras.layers.Conv2D(16, 3, strides=2, padding="same", name=f"conv{number}_conv")(x)
-        x = keras.layers.BatchNormalization(name=f"conv{number}_bn")(x)
-        x = keras.layers.ReLU(name=f"conv{number}_{end}")(x)
-    return keras.Model(keras.utils.get_source_inputs(colour), x)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def shallow_resnet() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(NETWORKS, "resnet50", replace(NETWORKS["resnet50"], backbone=shallow))
-        yield
+pytestmark = pytest.mark.usefixtures("shallow_resnet")
 
 
 @pytest.fixture(scope="module")
-def run(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(corpus: Path, shallow_resnet: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run cut after its first pass and resumed to its second."""
     folder = tmp_path_factory.mktemp("run")
     arguments = ["train", "--data", str(corpus / "named"), "--data", str(corpus / "vague"), "--model", "resnet50",

@@ -12,6 +12,8 @@ from training.corpus import read_corpora
 from training.crossval import crossval
 from training.run import RunError, RunSettings, read_settings, recipe_of, samples_of
 
+pytestmark = pytest.mark.usefixtures("shallow_resnet")
+
 
 @pytest.fixture(scope="module")
 def recipe(corpus: Path) -> RunSettings:

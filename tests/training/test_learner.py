@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from services.inference.networks import build
+from services.inference.networks import NETWORKS, build
 from services.inference.outline import with_outline
-from tests.training.drawn import TASK, write_settings
+from tests.training.drawn import SHALLOW_RESNET, TASK, write_settings
 from training.fit import compile_whole, fit
 from training.learner import TEACHER, Taught, with_teachers
 from training.run import BEST, RunError, RunSettings, check_start
@@ -43,14 +43,15 @@ def test_a_teacher_learns_nothing_and_answers_as_it_did(tmp_path):
     assert all(np.array_equal(old, new) for old, new in zip(before, teacher.get_weights(), strict=True))
 
 
-def test_a_run_that_is_taught_ships_the_student_alone(corpus: Path, tmp_path: Path):
+def test_a_run_that_is_taught_ships_the_student_alone(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(NETWORKS, "resnet50", SHALLOW_RESNET)
     folders = (str(corpus / "named"), str(corpus / "vague"))
-    alone = RunSettings(TASK.key, "vgg16", folders, "none", passes=1, draws=8, batch=8, val_share=1.0)
-    write_settings(tmp_path / "teacher", replace(alone, network="efficientnet"))
-    build("efficientnet", 4).save_weights(tmp_path / "teacher" / BEST)
+    alone = RunSettings(TASK.key, "resnet50", folders, "none", passes=1, draws=8, batch=8, val_share=1.0)
+    write_settings(tmp_path / "teacher", replace(alone, network="smallcnn"))
+    build("smallcnn", 4).save_weights(tmp_path / "teacher" / BEST)
     taught = replace(alone, teachers=(str(tmp_path / "teacher"),), pixels=96)
     best = fit(taught, tmp_path / "student", cache=tmp_path / "cache")
-    build("vgg16", 4).load_weights(best)
+    build("resnet50", 4).load_weights(best)
 
 
 def test_a_teacher_that_is_no_finished_run_is_a_sentence(corpus: Path, tmp_path: Path):
