@@ -17,6 +17,7 @@ from services.inference.prediction import Verdict
 from services.records.filters import StudyFilters
 from services.records.history import Counts, counts, find_studies
 from services.records.people import list_users
+from services.records.research import MOST_STUDIES, export_deidentified
 from services.records.results import find_results
 from services.records.tables import Role, State
 from services.records.trends import BANDS, Month, agreement, by_month, last_months
@@ -139,6 +140,24 @@ def practice() -> None:
         tiles.link("Studies reviewed", reviewed, compare, f"{numbers.awaiting} await a review")
         tiles.link("Reviews that agree", share, compare, f"{reviews.overridden} override the model")
     trend()
+    take_away()
+
+
+def take_away() -> None:
+    """The answers and reviews of one question as a table that names nobody."""
+    st.header("Take the answers away", anchor=False)
+    st.caption(
+        f"A line a study, the newest {MOST_STUDIES:,}: answer, confidence, model and the doctor's verdict. Persons are "
+        "numbers drawn anew for each file, ages are groups of ten years, dates are years. The trail notes who took it."
+    )
+    store, actor = acting.store(), acting.person()
+    with st.container(key="take_away", horizontal=True):
+        for task in TASKS.values():
+            st.download_button(
+                f"{task.title} (CSV)", lambda key=task.key: b"".join(export_deidentified(store, actor, key)),
+                f"falx-{task.key.replace('_', '-')}-deidentified.csv", "text/csv", icon=":material/download:",
+                key=f"take_{task.key}", on_click="ignore",
+            )  # fmt: skip
 
 
 def administrator() -> None:

@@ -77,6 +77,7 @@ class Action(StrEnum):
     FILE_READ = "file.read"
     BOARD_VIEW = "board.view"
     BOARD_EXPORT = "board.export"
+    RESEARCH_EXPORT = "research.export"
     PATIENT_FIND = "patient.find"
     PATIENT_ADD = "patient.add"
     PATIENT_VIEW = "patient.view"
@@ -164,6 +165,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
     Role.RESEARCHER: {
         Action.METRICS_VIEW: Scope.ANY,
         Action.STUDY_COUNT: Scope.ANY,
+        Action.RESEARCH_EXPORT: Scope.ANY,
         Action.ACCOUNT_OWN: Scope.OWN,
     },
 }

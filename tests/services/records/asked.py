@@ -48,6 +48,7 @@ from services.records.patient_records import (
 from services.records.patients import choose_patient, find_patients
 from services.records.people import create_user, list_users, open_session
 from services.records.removal import delete_study, restore_study
+from services.records.research import export_deidentified
 from services.records.results import find_results, get_result
 from services.records.reviews import NewReview, save_release, save_review, withdraw_release
 from services.records.rights import Action, require
@@ -134,6 +135,8 @@ def ask(action, store, actor, make_study, theirs, colleague):
             return board(store, actor).studies
         case Action.BOARD_EXPORT:
             return len(board_csv(store, actor).splitlines()) - 1
+        case Action.RESEARCH_EXPORT:
+            return len(b"".join(export_deidentified(store, actor, theirs.task)).splitlines()) - 1
         case Action.PATIENT_FIND:
             return len(find_patients(store, actor))
         case Action.ACCOUNT_LIST:
@@ -238,11 +241,13 @@ CALLS = {
     "find_events": lambda store, actor, make: find_events(store, actor),
     "find_actions": lambda store, actor, make: find_actions(store, actor),
     "export_events": lambda store, actor, make: export_events(store, actor),
+    "export_deidentified": lambda store, actor, make: export_deidentified(store, actor, "brain_tumor_type"),
     "storage": lambda store, actor, make: storage(store, actor),
     "open_session": lambda store, actor, make: open_session(store, actor),
 }
 
 
+FOR_RESEARCHERS = {"export_deidentified"}
 FOR_PATIENTS = {"find_results", "get_result"}
 FOR_ADMINS = {
     "list_users", "create_user", "check", "storage", "verify", "find_events", "find_actions", "export_events",

@@ -29,7 +29,7 @@ from services.records.tables import (
     Study,
     User,
 )
-from tests.services.records.asked import CALLS, FOR_ADMINS, FOR_PATIENTS, OF_ONE, WHY, ask
+from tests.services.records.asked import CALLS, FOR_ADMINS, FOR_PATIENTS, FOR_RESEARCHERS, OF_ONE, WHY, ask
 from tests.services.records.test_reviews import released
 
 # Written out again on purpose: whoever changes the table has to change it here too.
@@ -49,6 +49,7 @@ EXPECTED = {
     "file.read": {"doctor": "own", "patient": "released"},
     "board.view": {"admin": "any", "doctor": "own"},
     "board.export": {"doctor": "own"},
+    "research.export": {"researcher": "any"},
     "patient.find": {"doctor": "own"},
     "patient.add": {"doctor": "own"},
     "patient.view": {"doctor": "own"},
@@ -203,15 +204,17 @@ def test_the_list_of_calls_is_whole():
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("what", ["closed", "role taken away", "forged role", "forged id"])
 def test_a_stale_or_forged_actor_gets_nothing(store, actors, make_study, name, what):
-    actor = actors["admin" if name in FOR_ADMINS else "patient" if name in FOR_PATIENTS else "doctor"]
+    theirs = {"admin": FOR_ADMINS, "patient": FOR_PATIENTS, "researcher": FOR_RESEARCHERS}
+    actor = actors[next((role for role, names in theirs.items() if name in names), "doctor")]
+    another = Role.PATIENT if actor.role is Role.RESEARCHER else Role.RESEARCHER
     this = col(User.id) == actor.user_id
     match what:
         case "closed":
             write(store.engine, lambda s: s.exec(update(User).where(this).values(active=False)))
         case "role taken away":
-            write(store.engine, lambda s: s.exec(update(User).where(this).values(role=Role.RESEARCHER)))
+            write(store.engine, lambda s: s.exec(update(User).where(this).values(role=another)))
         case "forged role":
-            actor = dataclasses.replace(actors["researcher"], role=actor.role)
+            actor = dataclasses.replace(actors[another.value], role=actor.role)
         case "forged id":
             other = "colleague" if actor.role is Role.DOCTOR else "doctor"
             actor = dataclasses.replace(actor, user_id=actors[other].user_id)
