@@ -162,6 +162,11 @@ def take_away() -> None:
 
 def administrator() -> None:
     frame.title("Is everything running?")
+    if acting.person().images:
+        st.info(
+            "You may see images for some hours: the history lists every study. Each look is noted in the trail.",
+            icon=":material/visibility:",
+        )
     numbers = counts(acting.store(), acting.person())
     people = list_users(acting.store(), acting.person())
     live = acting.workbench().engine.repository.live()

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from pydantic import SecretStr
 
-from services.records.rights import Action, Scope, scope
+from services.records.rights import GIVEN, Action, Scope, scope
 from services.records.tables import Role
 from services.settings import ROOT, Settings
 from tools import experiments, figures
@@ -106,6 +106,9 @@ def rights_page() -> str:
                 ("Action", *(role.value for role in Role)),
                 [(f"`{action}`", *(_scope(role, action) for role in Role)) for action in Action],
             ),
+            "An administrator may be given the right to see images by another one, for eight hours and noted in the",
+            f"trail. While it lasts {', '.join(f'`{action}`' for action in GIVEN)} cover any study for that account.",
+            "",
             "What is outside a role's scope is answered as if it did not exist. Every service function takes the",
             "acting person and asks this table; lists are filtered in SQL made from the same rule.",
             "",

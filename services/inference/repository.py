@@ -152,8 +152,10 @@ class ModelRepository:
 
     def keep(self, task: str, findings: Findings) -> None:
         """Put ``findings`` in the place of the task's; InferenceError where they cannot be written."""
-        with self._disk():
+        with self._disk(f"{task}/{FINDINGS}"):
             partial = self.root / task / f"{FINDINGS}.partial"
+            # Cross-validation may come before the task's first version.
+            partial.parent.mkdir(parents=True, exist_ok=True)
             partial.write_text(findings.model_dump_json(indent=1) + "\n", encoding="utf-8")
             partial.replace(self.root / task / FINDINGS)
 
@@ -218,13 +220,13 @@ class ModelRepository:
         partial.replace(self.root / LIVE)
 
     @contextmanager
-    def _disk(self) -> Iterator[None]:
+    def _disk(self, file: str = LIVE) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise InferenceError(
-                f"What serves cannot be changed: {self.root.name}/{LIVE} cannot be written ({error.strerror}). Look at "
-                "the folder's permissions and free space."
+                f"Nothing was changed: {self.root.name}/{file} cannot be written ({error.strerror}). Look at the folder's "
+                "permissions and free space."
             ) from error
 
 

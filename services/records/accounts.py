@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from services.errors import InvalidRecord, NotFound
 from services.records import audit
+from services.records.columns import now
 from services.records.database import key_of, reading, write
 from services.records.links import drop_links, new_link
 from services.records.people import add_user, may_sign_in
@@ -21,6 +22,8 @@ from services.records.store import Store
 from services.records.tables import Profile, Purpose, Role, SecondFactor, SignInSession, User, UserCreate, UserPublic
 from services.records.text import fold
 
+# How long an administrator who was given the right to see images has it.
+IMAGES_LAST = timedelta(hours=8)
 _LAST = "This is the last administrator who can sign in. Make another one first."
 _DEMO = "This is one of the demonstration's own accounts, which everybody shares: it stays as it is."
 
@@ -133,7 +136,7 @@ def change_role(store: Store, actor: Actor, public_id: uuid.UUID, role: Role) ->
         user = _changeable(session, actor, public_id)
         if user.role is not role:
             _keep_an_admin(store, session, user)
-            user.role = role
+            user.role, user.images_until = role, None
             _shut_out(session, user)
             audit.record(session, actor, "account.role", f"account {user.public_id} {role}")
         return UserPublic.model_validate(user)
@@ -177,6 +180,39 @@ def reactivate(store: Store, actor: Actor, public_id: uuid.UUID) -> UserPublic:
         user = _changeable(session, actor, public_id)
         user.active = True
         audit.record(session, actor, "account.open", f"account {user.public_id}")
+        return UserPublic.model_validate(user)
+
+    return write(store.engine, work)
+
+
+def give_images(store: Store, actor: Actor, public_id: uuid.UUID) -> UserPublic:
+    """Let another administrator find, open and download every study for IMAGES_LAST from now on.
+
+    Raises NotAllowed, NotFound, and InvalidRecord for the own account and for one that is no administrator's.
+    """
+    require(actor, Action.IMAGES_GIVE)
+
+    def work(session: Session) -> UserPublic:
+        user = _changeable(session, actor, public_id)
+        if user.role is not Role.ADMIN or not user.active:
+            raise InvalidRecord("Only an administrator who can sign in can be given the right to see images.")
+        if user.id == actor.user_id:
+            raise InvalidRecord("Nobody gives this right to the own account. Ask another administrator for it.")
+        user.images_until = now() + IMAGES_LAST
+        audit.record(session, actor, Action.IMAGES_GIVE, f"account {user.public_id} until {user.images_until:%F %H:%M}")
+        return UserPublic.model_validate(user)
+
+    return write(store.engine, work)
+
+
+def take_images(store: Store, actor: Actor, public_id: uuid.UUID) -> UserPublic:
+    """End the right to see images at once. Raises NotAllowed, NotFound, InvalidRecord."""
+    require(actor, Action.IMAGES_GIVE)
+
+    def work(session: Session) -> UserPublic:
+        user = _changeable(session, actor, public_id)
+        user.images_until = None
+        audit.record(session, actor, Action.IMAGES_GIVE, f"account {user.public_id} ended")
         return UserPublic.model_validate(user)
 
     return write(store.engine, work)

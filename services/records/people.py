@@ -251,4 +251,5 @@ def actor_of(session: Session, user: User, origin: Origin, *, demo: bool) -> Act
     elif user.role is Role.PATIENT and not user.demo:
         linked = session.exec(select(Patient.id).where(Patient.account_id == user.id)).first()
         pending = Pending.LINK if linked is None else None
-    return Actor(key_of(user), user.public_id, user.username, user.full_name, user.role, origin, pending)
+    images = user.sees_images
+    return Actor(key_of(user), user.public_id, user.username, user.full_name, user.role, origin, pending, images)

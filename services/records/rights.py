@@ -47,7 +47,8 @@ _PENDING = {
 class Actor:
     """The person on whose behalf a service is called; made by services/records/people.py only.
 
-    While something is ``pending`` the person may look after the account itself and do nothing else.
+    While something is ``pending`` the person may look after the account itself and do nothing else. ``images`` says
+    that an administrator holds the right to see images, which another has given for some hours.
     """
 
     user_id: int
@@ -57,6 +58,7 @@ class Actor:
     role: Role
     origin: Origin = field(default=HERE, compare=False)
     pending: Pending | None = field(default=None, compare=False)
+    images: bool = False
 
 
 class Action(StrEnum):
@@ -89,6 +91,7 @@ class Action(StrEnum):
     ACCOUNT_CHANGE = "account.change"
     ACCOUNT_RESET = "account.reset"
     ACCOUNT_OWN = "account.own"
+    IMAGES_GIVE = "images.give"
     SESSION_LIST = "session.list"
     SESSION_END = "session.end"
     STORE_CHECK = "store.check"
@@ -123,6 +126,7 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
         Action.ACCOUNT_CREATE: Scope.ANY,
         Action.ACCOUNT_CHANGE: Scope.ANY,
         Action.ACCOUNT_RESET: Scope.ANY,
+        Action.IMAGES_GIVE: Scope.ANY,
         Action.ACCOUNT_OWN: Scope.OWN,
         Action.SESSION_LIST: Scope.ANY,
         Action.SESSION_END: Scope.ANY,
@@ -170,6 +174,13 @@ RIGHTS: Mapping[Role, Mapping[Action, Scope]] = {
     },
 }
 
+# What an administrator may do besides, while another one has given the right to see images.
+GIVEN: Mapping[Action, Scope] = {
+    Action.STUDY_FIND: Scope.ANY,
+    Action.STUDY_VIEW: Scope.ANY,
+    Action.FILE_READ: Scope.ANY,
+}
+
 # What a patient may read of a study's files: what a doctor has read and released, and no raw file, whose header and
 # further frames nobody has looked at.
 RELEASED_FILES = frozenset({"report", "picture"})
@@ -196,14 +207,22 @@ _COVERS: Mapping[Scope, Callable[[Actor], tuple[ColumnElement[bool], ...]]] = {
 }
 
 
-def scope(role: Role, action: Action) -> Scope:
-    """What ``role`` may do ``action`` to; NONE for everything that the table does not name."""
-    return RIGHTS.get(role, {}).get(action, Scope.NONE)
+def scope(role: Role, action: Action, *, images: bool = False) -> Scope:
+    """What ``role`` may do ``action`` to; NONE for everything that the table does not name.
+
+    ``images`` says that the right to see images was given to an administrator.
+    """
+    given = GIVEN if images and role is Role.ADMIN else {}
+    return given.get(action) or RIGHTS.get(role, {}).get(action, Scope.NONE)
+
+
+def _scope(actor: Actor, action: Action) -> Scope:
+    return scope(actor.role, action, images=actor.images)
 
 
 def may(actor: Actor, action: Action) -> bool:
     """Whether the actor's role includes the action at all; pages are built from this."""
-    return scope(actor.role, action) is not Scope.NONE
+    return _scope(actor, action) is not Scope.NONE
 
 
 def require(actor: Actor, action: Action) -> None:
@@ -227,17 +246,17 @@ def visible_parts(actor: Actor, action: Action, *, deleted: bool = False) -> tup
     No index serves both, so a long list is put together from one query a part.
     """
     there = col(Study.deleted).is_not(None) if deleted else col(Study.deleted).is_(None)
-    return tuple(and_(part, there) for part in _COVERS[scope(actor.role, action)](actor))
+    return tuple(and_(part, there) for part in _COVERS[_scope(actor, action)](actor))
 
 
 def readable(actor: Actor, kind: str, *, earlier: bool) -> bool:
     """Whether the actor may read this kind of file of a study that FILE_READ covers, also in an ``earlier`` version."""
-    return scope(actor.role, Action.FILE_READ) is not Scope.RELEASED or (kind in RELEASED_FILES and not earlier)
+    return _scope(actor, Action.FILE_READ) is not Scope.RELEASED or (kind in RELEASED_FILES and not earlier)
 
 
 def visible_patients(actor: Actor, action: Action) -> ColumnElement[bool]:
     """The SQL condition on Patient for the rows that ``action`` covers."""
-    covered = scope(actor.role, action)
+    covered = _scope(actor, action)
     if covered not in (Scope.OWN, Scope.HELD):
         return true() if covered is Scope.ANY else false()
     held = (col(Patient.created_by_id) == actor.user_id, col(Patient.id).in_(_assigned(actor)))
@@ -256,6 +275,8 @@ def confirm(session: Session, actor: Actor) -> None:
     user = session.get(User, actor.user_id)
     if user is None or not user.active or (user.public_id, user.role) != (actor.public_id, actor.role):
         raise NotAllowed("Your account has changed since you signed in. Sign in again.")
+    if actor.images and not user.sees_images:
+        raise NotAllowed("The right to see images, which was given to you for some hours, has ended. Ask for it again.")
 
 
 def no_such_study() -> NotFound:

@@ -46,11 +46,15 @@ def house(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def admin(house, monkeypatch):
+def admin(house):
     """An administrator with a second factor, as an actor, and the authenticator."""
     create_admin(house, "chief", "Chief Administrator", PASSWORD)
+    return with_second_factor(house, "chief")
+
+
+def with_second_factor(house, name):
     totp = pyotp.TOTP(second_factor.new_secret())
-    waiting = authenticate(house, "chief", PASSWORD)
+    waiting = authenticate(house, name, PASSWORD)
     assert waiting.pending is Pending.SECOND_FACTOR
     second_factor.turn_on(house, waiting, PASSWORD, totp.secret, totp.now())
     return dataclasses.replace(waiting, pending=None), totp
@@ -77,7 +81,7 @@ def come_in(app: AppTest, username: str, password: str = PASSWORD) -> AppTest:
 
 
 def come_in_with_code(app: AppTest, admin) -> AppTest:
-    come_in(app, "chief")
+    come_in(app, admin[0].username)
     # The code of now has turned the second factor on; the next one is taken early, and late on a slow machine.
     app.text_input(key="signin_code").set_value(admin[1].at(time.time() + 30))
     submit(app).click().run()
@@ -173,6 +177,34 @@ def test_a_person_is_found_given_a_role_and_closed_after_a_question(house, admin
     assert "cannot sign in any more" in app.success[0].value
     assert "Open again" in [button.label for button in app.button]
     assert not find_accounts(house, admin[0], "amir")[0].user.active
+
+
+def test_one_administrator_lets_another_see_images_and_ends_it(house, admin):
+    create_user(house, admin[0], UserCreate(username="deputy", full_name="Deputy", role=Role.ADMIN), PASSWORD)
+    deputy = with_second_factor(house, "deputy")
+    other = come_in_with_code(entrance(), deputy)
+    with pytest.raises(ValueError, match="registered"):
+        other.switch_page("pages/history.py")
+
+    app = come_in_with_code(entrance(), admin)
+    app.switch_page("pages/admin.py").run()
+    press(app, "Deputy · deputy")
+    press(app, "Let see images")
+    app.button(key="question_yes").click().run()
+    assert "can see images for 8 hours" in app.success[0].value
+    assert "may see images until" in app.table[0].value.to_string()
+    assert "You may see images" in text(other.run())
+    other.switch_page("pages/history.py").run()
+    assert not other.exception
+    assert other.title[0].value == "Where is that study?"
+
+    press(app, "End the right to see images")
+    app.button(key="question_yes").click().run()
+    other.run()
+    assert other.title[0].value != "Where is that study?"
+    press(app, "All people")
+    press(app, "Chief Administrator · chief")
+    assert "Let see images" not in [button.label for button in app.button]
 
 
 def test_the_own_account_page(house, admin):

@@ -24,6 +24,7 @@ def state(account: Account) -> str:
     words = ["closed" if not account.user.active else "invited" if account.invited else "active"]
     words += ["demo"] if account.user.demo else []
     words += ["second factor"] if account.second_factor else []
+    words += [f"may see images until {moment(account.user.images_until)}"] if account.user.sees_images else []
     return ", ".join(words)
 
 
@@ -138,6 +139,29 @@ def _ways_in(account: Account) -> None:
             st.button(label, key=key, icon=f":material/{icon}:", on_click=asking.pose, args=(question,))
 
 
+def _images(account: Account) -> list[tuple[str, str, str, asking.Question]]:
+    """Another administrator's right to see images: given for some hours, or ended."""
+    user, name, me = account.user, plain(account.user.full_name), acting.person()
+    if user.role is not Role.ADMIN or user.public_id == me.public_id:
+        return []
+    if user.sees_images:
+        ended = asking.Question(
+            "End the right to see images?", f"{name} finds and opens no study any more, from the next click on.",
+            "End it", lambda: accounts.take_images(acting.store(), acting.person(), user.public_id),
+            f"{name} sees no images any more.",
+        )  # fmt: skip
+        return [("End the right to see images", "images_end", "visibility_off", ended)]
+    hours = accounts.IMAGES_LAST.total_seconds() / 3600
+    given = asking.Question(
+        "Let this administrator see images?",
+        f"For {hours:g} hours {name} can find, open and download the studies of all patients. This and every look is "
+        "noted in the trail.",
+        "Give the right", lambda: accounts.give_images(acting.store(), acting.person(), user.public_id),
+        f"{name} can see images for {hours:g} hours.",
+    )  # fmt: skip
+    return [("Let see images", "images_give", "visibility", given)]
+
+
 def _questions(account: Account) -> list[tuple[str, str, str, asking.Question]]:
     user, name = account.user, plain(account.user.full_name)
     one = user.public_id
@@ -178,7 +202,8 @@ def _questions(account: Account) -> list[tuple[str, str, str, asking.Question]]:
         "Reset it", lambda: second_factor.reset_second_factor(acting.store(), acting.person(), one),
         f"{name} has no second factor now.",
     )  # fmt: skip
-    offered = [("New one-time link", "link", "link", new_link)]
+    offered = _images(account)
+    offered += [("New one-time link", "link", "link", new_link)]
     offered += [("End all sessions", "end_all", "logout", out)] if account.open_sessions else []
     offered += [("Reset second factor", "factor", "remove_moderator", without)] if account.second_factor else []
     return [*offered, ("Deactivate", "deactivate", "person_off", closed)]

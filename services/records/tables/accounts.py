@@ -84,7 +84,8 @@ class UserCreate(Checked, UserBase):
 class User(UserBase, table=True):
     """An account; ``password_hash`` is Argon2id's own text with its costs and salt, "" before an invitation is taken.
 
-    ``search_key`` is a folded copy of both names for finding (see text.py), written with every change.
+    ``search_key`` is a folded copy of both names for finding (see text.py), written with every change. Until
+    ``images_until`` an administrator may see images.
     """
 
     __tablename__ = "user"
@@ -97,6 +98,12 @@ class User(UserBase, table=True):
     active: bool = True
     demo: bool = False
     created: datetime = Field(default_factory=now, sa_type=UtcTime())
+    images_until: datetime | None = Field(default=None, sa_type=UtcTime())
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether the right to see images was given and has not ended."""
+        return _to_come(self.images_until)
 
 
 @event.listens_for(User, "before_insert")
@@ -114,6 +121,16 @@ class UserPublic(UserBase):
     active: bool
     demo: bool
     created: datetime
+    images_until: datetime | None = None
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether the right to see images was given and has not ended."""
+        return _to_come(self.images_until)
+
+
+def _to_come(moment: datetime | None) -> bool:
+    return moment is not None and moment > now()
 
 
 class SignInSession(SQLModel, table=True):

@@ -13,8 +13,9 @@ import pytest
 from services.errors import InferenceError, ModelDamaged, ModelMismatch, ModelNotFound
 from services.inference.card import CARD, SELF_TEST, WEIGHTS
 from services.inference.engine import load
+from services.inference.findings import Findings
 from services.inference.prediction import ModelRef
-from services.inference.repository import LIVE, Serving
+from services.inference.repository import FINDINGS, LIVE, ModelRepository, Serving
 from services.settings import ROOT
 from tests.services.inference.versions import TASK, copy_version, damage, edit_card
 
@@ -120,6 +121,13 @@ def test_a_version_that_is_being_registered_is_none_yet(own_repository):
     (folder.parent / ".2.partial").mkdir()
     (folder.parent / ".2.partial" / CARD).write_text("{}")
     assert own_repository.refs() == [ref]
+
+
+def test_findings_of_a_task_without_a_version_are_kept(tmp_path):
+    repository = ModelRepository(tmp_path)
+    repository.keep("breast_cancer", Findings())
+    assert repository.findings("breast_cancer") == Findings()
+    assert [path.name for path in (tmp_path / "breast_cancer").iterdir()] == [FINDINGS]
 
 
 def test_a_live_file_without_history_reads(own_repository):

@@ -11,13 +11,16 @@ from services.records.accounts import (
     deactivate,
     find_accounts,
     get_account,
+    give_images,
     invite,
     make_link,
     reactivate,
+    take_images,
 )
 from services.records.board import board, board_csv
 from services.records.chain import verify
 from services.records.columns import now
+from services.records.database import write
 from services.records.exports import export_studies
 from services.records.extending import extend_study
 from services.records.history import counts, find_studies, readers
@@ -69,6 +72,7 @@ from services.records.tables import (
     ReleaseCreate,
     ReviewCreate,
     Role,
+    User,
     UserCreate,
 )
 from services.records.trail import export_events, find_actions, find_events
@@ -85,6 +89,17 @@ OF_ONE = {
     Action.STUDY_DELETE, Action.RESULT_VIEW, Action.FILE_READ, Action.PATIENT_VIEW, Action.PATIENT_EDIT,
     Action.PATIENT_SHARE, Action.PATIENT_LINK,
 }  # fmt: skip
+
+
+def admin_beside(store):
+    """A second administrator."""
+    def work(session):
+        user = User(username="beside", full_name="Beside", role=Role.ADMIN, password_hash="closed")
+        session.add(user)
+        session.flush()
+        return user
+
+    return write(store.engine, work)
 
 
 ANNA = PatientCreate(name="Anna", birth_date=date(1970, 2, 3))
@@ -156,6 +171,8 @@ def ask(action, store, actor, make_study, theirs, colleague):
         case Action.SESSION_END:
             open_session(store, colleague)
             return end_sessions(store, actor, colleague.public_id)
+        case Action.IMAGES_GIVE:
+            return 1 if give_images(store, actor, admin_beside(store).public_id) else 0
         case Action.STORE_CHECK:
             return check(store, actor).files
         case Action.AUDIT_VIEW:
@@ -242,6 +259,8 @@ CALLS = {
     "find_actions": lambda store, actor, make: find_actions(store, actor),
     "export_events": lambda store, actor, make: export_events(store, actor),
     "export_deidentified": lambda store, actor, make: export_deidentified(store, actor, "brain_tumor_type"),
+    "give_images": lambda store, actor, make: give_images(store, actor, uuid.uuid4()),
+    "take_images": lambda store, actor, make: take_images(store, actor, uuid.uuid4()),
     "storage": lambda store, actor, make: storage(store, actor),
     "open_session": lambda store, actor, make: open_session(store, actor),
 }
@@ -252,5 +271,5 @@ FOR_PATIENTS = {"find_results", "get_result"}
 FOR_ADMINS = {
     "list_users", "create_user", "check", "storage", "verify", "find_events", "find_actions", "export_events",
     "find_accounts", "get_account", "invite", "make_link", "change_role", "change_details", "deactivate", "reactivate",
-    "reset_second_factor", "list_sessions", "end_session", "end_sessions",
+    "give_images", "take_images", "reset_second_factor", "list_sessions", "end_session", "end_sessions",
 }  # fmt: skip

@@ -60,6 +60,7 @@ EXPECTED = {
     "account.create": {"admin": "any"},
     "account.change": {"admin": "any"},
     "account.reset": {"admin": "any"},
+    "images.give": {"admin": "any"},
     "account.own": {"admin": "own", "doctor": "own", "patient": "own", "researcher": "own"},
     "session.list": {"admin": "any"},
     "session.end": {"admin": "any"},
