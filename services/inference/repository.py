@@ -225,8 +225,8 @@ class ModelRepository:
             yield
         except OSError as error:
             raise InferenceError(
-                f"Nothing was changed: {self.root.name}/{file} cannot be written ({error.strerror}). Look at the folder's "
-                "permissions and free space."
+                f"Nothing was changed: {self.root.name}/{file} cannot be written ({error.strerror}). Look at the "
+                "folder's permissions and free space."
             ) from error
 
 
