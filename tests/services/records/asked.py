@@ -20,7 +20,7 @@ from services.records.chain import verify
 from services.records.columns import now
 from services.records.exports import export_studies
 from services.records.extending import extend_study
-from services.records.history import counts, find_studies, readers
+from services.records.history import counts, find_studies, readers, studies_to_export
 from services.records.linking import (
     link_account,
     link_by_identifier,
@@ -169,6 +169,7 @@ CALLS = {
     "read_file": lambda store, actor, make: read_file(store, actor, uuid.uuid4(), "upload"),
     "find_studies": lambda store, actor, make: find_studies(store, actor),
     "readers": lambda store, actor, make: readers(store, actor),
+    "studies_to_export": lambda store, actor, make: studies_to_export(store, actor),
     "by_month": lambda store, actor, make: by_month(store, actor),
     "agreement": lambda store, actor, make: agreement(store, actor),
     "export_studies": lambda store, actor, make: export_studies(store, actor, "csv"),
