@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from sqlmodel import col, select
 
-from services.errors import InvalidRecord, NotFound
+from services.errors import InvalidRecord, NotAllowed, NotFound
 from services.imaging.slice import PatientHint
 from services.records.database import reading, write
 from services.records.history import find_studies
@@ -216,7 +216,15 @@ def test_an_administrator_links_without_seeing_a_record(store, actors, anna):
         with pytest.raises(InvalidRecord) as refusal:
             link_by_identifier(store, admin, account, identifier, born)
         told.add(str(refusal.value))
+    # A colleague who guesses both learns as little as one who guesses neither.
+    for identifier in ("H-1", "H-9"):
+        with pytest.raises(InvalidRecord) as refusal:
+            link_by_identifier(store, actors["colleague"], account, identifier, date(1970, 2, 3))
+        told.add(str(refusal.value))
     assert len(told) == 1
+    with pytest.raises(NotAllowed):
+        link_by_identifier(store, actors["researcher"], account, "H-1", date(1970, 2, 3))
+    assert trail(store)[1:] == [("patient.link", f"account {account.hex[:8]}", "refused")] * 6
     link_by_identifier(store, admin, account, " h-1 ", date(1970, 2, 3))
     with reading(store.engine) as session:
         assert session.exec(select(Patient.account_id)).one() == actors["patient"].user_id
