@@ -28,7 +28,7 @@ from services.records.patient_records import (
     share_patient,
     unshare_patient,
 )
-from services.records.patients import ChosenPatient, choose_patient, contradictions, find_patients
+from services.records.patients import ChosenPatient, choose_patient, contradictions, find_patients, patient_to_save
 from services.records.studies import get_study, save_study
 from services.records.tables import AuditEvent, Outcome, Patient, PatientBase, PatientCreate, Sex, User
 
@@ -108,6 +108,20 @@ def test_a_patient_who_is_not_yours_and_one_who_does_not_exist_get_the_same_answ
     told.add(str(refusal.value))
     assert len(told) == 1
     assert ("patient.view", f"patient {anna}", Outcome.REFUSED) in trail(store)
+
+
+def test_choosing_a_patient_is_a_look_and_saving_notes_itself(store, doctor, actors, anna):
+    assert choose_patient(store, doctor, anna) == patient_to_save(store, doctor, anna)
+    for ask in (choose_patient, patient_to_save):
+        with pytest.raises(NotFound):
+            ask(store, actors["colleague"], anna)
+        with pytest.raises(NotAllowed):
+            ask(store, actors["researcher"], anna)
+    assert trail(store)[1:] == [
+        ("patient.view", f"patient {anna}", "done"),
+        *[("patient.view", f"patient {anna}", "refused")] * 2,
+        *[("study.save", f"patient {anna}", "refused")] * 2,
+    ]
 
 
 def test_sharing_opens_the_studies_and_ends(store, doctor, actors, make_study, anna):
