@@ -6,7 +6,8 @@ bytes ─ decode ─ Slice ─ gate ─ prepare ─ Prepared ─ predict and exp
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -25,7 +26,7 @@ from services.inference.second_opinion import second_opinion
 from services.records import audit
 from services.records.columns import new_public_id
 from services.records.parts import check_count
-from services.records.patients import ChosenPatient, choose_patient, contradictions
+from services.records.patients import ChosenPatient, choose_patient, contradictions, patient_to_save
 from services.records.rights import Action, Actor, require
 from services.records.store import Store, open_store
 from services.records.studies import NewStudy, save_study
@@ -167,7 +168,7 @@ class Workbench:
         Raises FalxError with a sentence.
         """
         require(actor, Action.STUDY_SAVE)
-        patient, despite = self._patient(actor, analyses, details)
+        patient, despite = self._patient(actor, analyses, details, patient_to_save)
         new = self._new_study(analyses, details, despite)
         report = build_report(self._report_content(actor, analyses, new, patient))
         name = f"{file_stem(new.study.study_date, new.public_id)}.pdf"
@@ -176,7 +177,7 @@ class Workbench:
     def report(self, actor: Actor, analyses: Sequence[Analysis], details: Details) -> bytes:
         """The PDF of images that are not stored. Raises FalxError with a sentence."""
         require(actor, Action.STUDY_SAVE)
-        patient, _ = self._patient(actor, analyses, details)
+        patient, _ = self._patient(actor, analyses, details, choose_patient)
         new = self._new_study(analyses, details, ())
         report = build_report(self._report_content(actor, analyses, new, patient))
         for analysis in analyses:
@@ -201,12 +202,16 @@ class Workbench:
         return tuple(found)
 
     def _patient(
-        self, actor: Actor, analyses: Sequence[Analysis], details: Details
+        self,
+        actor: Actor,
+        analyses: Sequence[Analysis],
+        details: Details,
+        chosen: Callable[[Store, Actor, uuid.UUID], PatientBase],
     ) -> tuple[PatientBase, tuple[str, ...]]:
         """Who is typed or chosen, and in what the files' headers contradict that."""
         patient: PatientBase
         if isinstance(details.patient, ChosenPatient):
-            patient = choose_patient(self.store, actor, details.patient.public_id)
+            patient = chosen(self.store, actor, details.patient.public_id)
         else:
             one_patient([analysis.slice.patient for analysis in analyses])
             patient = details.patient

@@ -7,7 +7,7 @@ from pathlib import Path
 from services.records.history import find_studies
 from services.records.schema import migrate
 from services.records.studies import get_study
-from services.records.upkeep import check
+from services.records.upkeep import check_by_command as check
 from services.records.views import REPORT, UPLOAD
 from services.settings import Settings
 from services.workflow import Workbench

@@ -15,17 +15,17 @@ import typer
 from services.errors import FalxError
 from services.records.backup import back_up
 from services.records.backup import restore as restore_store
-from services.records.chain import Head, verify
+from services.records.chain import Head, verify_by_command
 from services.records.demo import close_demo_accounts
 from services.records.load import make_load
 from services.records.people import create_admin
 from services.records.removal import purge as purge_deleted
-from services.records.removal import restore_study
+from services.records.removal import restore_by_command
 from services.records.schema import migrate as migrate_database
 from services.records.schema import newest_revision
 from services.records.startup import check_revision
 from services.records.store import Store, open_store
-from services.records.upkeep import check as check_store
+from services.records.upkeep import check_by_command
 from services.records.upkeep import rotate_key as rotate_store_key
 from services.records.upkeep import sweep as sweep_store
 from services.settings import get_settings
@@ -64,7 +64,7 @@ def admin(
 def check() -> None:
     """Report files that are missing, damaged or without a row; the exit code is 1 where there are any."""
     with open_store(get_settings()) as store:
-        health = check_store(store)
+        health = check_by_command(store)
     if health.revision != health.newest:
         typer.echo(
             f"The database stands at revision {health.revision or 'none'}, not {health.newest}: run migrate first."
@@ -94,7 +94,7 @@ def verify_audit(
     """Find altered, removed or inserted events in the trail; the exit code is 1 where there are any."""
     expected = Head.parse(expect) if expect else None
     with _migrated_store() as store:
-        verification = verify(store, expected=expected)
+        verification = verify_by_command(store, expected)
     for fault in verification.faults:
         typer.echo(fault)
     if verification.found > len(verification.faults):
@@ -145,7 +145,7 @@ def restore(source: Annotated[Path, typer.Argument(help="Folder that â€œbackupâ€
 def bring_back(study: Annotated[str, typer.Argument(help="The study's number, as the trail names it.")]) -> None:
     """Bring a deleted study back, with its review and its release."""
     with _migrated_store() as store:
-        restore_study(store, None, study)
+        restore_by_command(store, study)
     typer.echo(f"The study {study} is back.")
 
 

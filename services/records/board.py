@@ -62,9 +62,16 @@ class Board:
 
 
 def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Board:
-    """The numbers of the studies that the actor may count and that fit. Raises NotAllowed."""
+    """The numbers of the studies that the actor may count and that fit.
+
+    Raises NotAllowed, also for filters that name somebody where the actor may not find studies.
+    """
     require(actor, Action.BOARD_VIEW)
-    asked = (visible_studies(actor, Action.BOARD_VIEW), *conditions(filters or StudyFilters()))
+    filters = filters or StudyFilters()
+    if filters.names_somebody:
+        # The numbers of one person's studies by answer are that person's diagnosis.
+        require(actor, Action.STUDY_FIND)
+    asked = (visible_studies(actor, Action.BOARD_VIEW), *conditions(filters))
     # Chosen from the studies alone: the conditions ask the answers' table in subqueries of their own.
     chosen = select_numbers(col(Study.id)).where(*asked).subquery()
     answered = col(PredictionRow.verdict) == Verdict.ANSWERED

@@ -15,7 +15,7 @@ from services.errors import InvalidRecord
 from services.records import audit
 from services.records.database import write
 from services.records.filters import StudyFilters
-from services.records.history import LARGEST_PAGE, Sort, StudySummary, find_studies
+from services.records.history import LARGEST_PAGE, Sort, StudySummary, studies_to_export
 from services.records.rights import Action, Actor, confirm
 from services.records.spreadsheet import table
 from services.records.store import Store
@@ -41,7 +41,7 @@ def export_studies(
 
     Raises NotAllowed; InvalidRecord where none or too many fit; Unavailable where a report is missing or damaged.
     """
-    page = find_studies(store, actor, filters, limit=MOST_EXPORTED, sort=sort, action=Action.STUDY_EXPORT)
+    page = studies_to_export(store, actor, filters, MOST_EXPORTED, sort=sort)
     if not page.studies:
         raise InvalidRecord("No study fits these filters, so there is nothing to take away. Take a filter away.")
     if page.after is not None:

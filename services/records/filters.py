@@ -44,6 +44,11 @@ class StudyFilters:
     most: float = 1.0
     reader: uuid.UUID | None = None
 
+    @property
+    def names_somebody(self) -> bool:
+        """They ask for one person: a patient or who read the study."""
+        return bool(self.patient or self.patient_public_id or self.reader)
+
 
 def own_answer() -> ColumnElement[bool]:
     """A condition on Study and PredictionRow: this is the study's own answer, no other image's and no later model's."""

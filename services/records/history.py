@@ -136,12 +136,31 @@ def find_studies(
     limit: int = 25,
     *,
     sort: Sort = Sort.NEWEST,
-    action: Action = Action.STUDY_FIND,
 ) -> StudyPage:
-    """A page of at most ``limit`` (1 to 200) studies that ``action`` covers, and a note in the trail of the look.
+    """A page of at most ``limit`` (1 to 200) studies of the actor, and a note in the trail of the look.
 
     Raises NotAllowed, Unavailable.
     """
+    return _found(store, actor, Action.STUDY_FIND, filters, after, limit, sort)
+
+
+def studies_to_export(
+    store: Store, actor: Actor, filters: StudyFilters | None = None, limit: int = 25, *, sort: Sort = Sort.NEWEST
+) -> StudyPage:
+    """The first ``limit`` studies that the actor may take away, noted likewise. Raises NotAllowed, Unavailable."""
+    return _found(store, actor, Action.STUDY_EXPORT, filters, None, limit, sort)
+
+
+def _found(
+    store: Store,
+    actor: Actor,
+    action: Action,
+    filters: StudyFilters | None,
+    after: PageKey | None,
+    limit: int,
+    sort: Sort,
+) -> StudyPage:
+    # Which right is asked is never the caller's choice: one that only counts would show names.
     require(actor, action)
     size = min(max(limit, 1), LARGEST_PAGE)
     page = _page(actor, action, filters or StudyFilters(), after, sort, size + 1)

@@ -8,13 +8,13 @@ from datetime import date
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from services.errors import InvalidRecord
+from services.errors import InvalidRecord, NotAllowed
 from services.records import audit
 from services.records.database import key_of, reading, write
 from services.records.patient_records import Person, find, noting_refusals, person
 from services.records.rights import Action, Actor, confirm, require, visible_patients
 from services.records.store import Store
-from services.records.tables import Patient, Role, User
+from services.records.tables import Outcome, Patient, Role, User
 from services.records.text import same
 
 
@@ -43,21 +43,31 @@ def link_by_identifier(store: Store, actor: Actor, account: uuid.UUID, identifie
     """The same for somebody who sees no record: hospital identifier and birth date name the patient.
 
     Raises NotAllowed; InvalidRecord as ``link_account``, and where the two do not name one patient of those whom the
-    actor may link, with one sentence for all reasons.
+    actor may link, with one sentence for all reasons. A refusal stands in the trail.
     """
-    require(actor, Action.PATIENT_LINK)
 
     def work(session: Session) -> None:
+        require(actor, Action.PATIENT_LINK)
         confirm(session, actor)
-        key = same(identifier)
-        named = session.exec(select(Patient).where(Patient.identifier_key == key)).first() if key else None
-        if named is None or named.birth_date != birth_date:
+        named = select(Patient).where(
+            Patient.identifier_key == same(identifier),
+            Patient.birth_date == birth_date,
+            visible_patients(actor, Action.PATIENT_LINK),
+        )
+        patient = session.exec(named.with_for_update(of=Patient)).first()
+        if patient is None:
             raise InvalidRecord(
-                "No patient has this hospital identifier and this birth date. Check both with the patient's papers."
+                "No patient has this hospital identifier and this birth date, or it is not yours to link. Check both "
+                "with the patient's papers."
             )
-        _link(session, actor, find(session, actor, Action.PATIENT_LINK, named.public_id), account)
+        _link(session, actor, patient, account)
 
-    write(store.engine, work)
+    try:
+        write(store.engine, work)
+    except (NotAllowed, InvalidRecord):
+        # What was typed may name a person, and is not noted.
+        audit.note(store.engine, actor, Action.PATIENT_LINK, f"account {account.hex[:8]}", Outcome.REFUSED)
+        raise
 
 
 def unlink_account(store: Store, actor: Actor, account: uuid.UUID) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from services.errors import InvalidRecord, NotFound
+from services.errors import InvalidRecord, NotAllowed, NotFound
 from services.records import audit
 from services.records.database import key_of, reading, write
 from services.records.rights import Action, Actor, confirm, no_such_patient, require, visible_patients
@@ -180,10 +180,10 @@ def find(session: Session, actor: Actor, action: Action, public_id: uuid.UUID | 
 
 @contextmanager
 def noting_refusals(engine: Engine, actor: Actor, action: Action, public_id: uuid.UUID | str) -> Iterator[None]:
-    """Note in the trail that somebody asked for a patient who is not theirs."""
+    """Note in the trail that somebody asked for a patient who is not theirs, or whom their role may not ask for."""
     try:
         yield
-    except NotFound:
+    except (NotAllowed, NotFound):
         what = f"patient {_as_uuid(public_id) or 'unreadable'}"
         write(engine, lambda session: audit.record(session, actor, action, what, Outcome.REFUSED))
         raise

@@ -15,7 +15,8 @@ from sqlmodel import Session, col, select
 from services.errors import InvalidRecord
 from services.imaging.slice import PatientHint
 from services.records import audit
-from services.records.database import key_of, reading
+from services.records.database import key_of, reading, write
+from services.records.patient_records import noting_refusals
 from services.records.rights import Action, Actor, confirm, no_such_patient, require, visible_patients
 from services.records.store import Store
 from services.records.tables import Patient, PatientBase, PatientCreate, PatientDoctor, PatientPublic, Sex
@@ -39,12 +40,7 @@ def patient_of_study(session: Session, actor: Actor, whose: PatientCreate | Chos
     was taken before the patient's birth.
     """
     if isinstance(whose, ChosenPatient):
-        found = session.exec(
-            select(Patient).where(Patient.public_id == whose.public_id, visible_patients(actor, Action.STUDY_SAVE))
-        ).first()
-        if found is None:
-            raise no_such_patient()
-        patient = found
+        patient = _chosen(session, actor, Action.STUDY_SAVE, whose.public_id)
     else:
         patient = find_or_make(session, actor, whose)
     if patient.birth_date is not None and taken < patient.birth_date:
@@ -110,15 +106,34 @@ def find_patients(store: Store, actor: Actor, text: str = "", limit: int = 20) -
 
 
 def choose_patient(store: Store, actor: Actor, public_id: uuid.UUID) -> PatientPublic:
-    """Who a chosen patient is, for the form and the report of a study. Raises NotAllowed, NotFound."""
-    require(actor, Action.PATIENT_FIND)
-    with reading(store.engine) as session:
-        confirm(session, actor)
-        asked = select(Patient).where(Patient.public_id == public_id, visible_patients(actor, Action.PATIENT_FIND))
-        found = session.exec(asked).first()
-        if found is None:
-            raise no_such_patient()
-        return PatientPublic.model_validate(found)
+    """Who a chosen patient is, and a note in the trail that it was looked at. Raises NotAllowed, NotFound."""
+
+    def work(session: Session) -> PatientPublic:
+        patient = _chosen(session, actor, Action.PATIENT_VIEW, public_id)
+        audit.record(session, actor, Action.PATIENT_VIEW, f"patient {public_id}")
+        return PatientPublic.model_validate(patient)
+
+    with noting_refusals(store.engine, actor, Action.PATIENT_VIEW, public_id):
+        return write(store.engine, work)
+
+
+def patient_to_save(store: Store, actor: Actor, public_id: uuid.UUID) -> PatientPublic:
+    """Who a chosen patient is, for the report of a study that is saved next; its saving is what the trail notes.
+
+    Raises NotAllowed, NotFound; these are noted at once.
+    """
+    with noting_refusals(store.engine, actor, Action.STUDY_SAVE, public_id), reading(store.engine) as session:
+        return PatientPublic.model_validate(_chosen(session, actor, Action.STUDY_SAVE, public_id))
+
+
+def _chosen(session: Session, actor: Actor, action: Action, public_id: uuid.UUID) -> Patient:
+    require(actor, action)
+    confirm(session, actor)
+    covered = select(Patient).where(Patient.public_id == public_id, visible_patients(actor, action))
+    patient = session.exec(covered).first()
+    if patient is None:
+        raise no_such_patient()
+    return patient
 
 
 def contradictions(header: PatientHint | None, patient: PatientBase) -> tuple[str, ...]:

@@ -35,28 +35,34 @@ def delete_study(store: Store, actor: Actor, public_id: uuid.UUID | str, reason:
         write(store.engine, work)
 
 
-def restore_study(store: Store, actor: Actor | None, public_id: uuid.UUID | str) -> None:
-    """Bring a deleted study back as it was; ``actor`` is None on the command line only. Raises NotAllowed, NotFound."""
-    if actor is not None:
-        require(actor, Action.STUDY_DELETE)
+def restore_study(store: Store, actor: Actor, public_id: uuid.UUID | str) -> None:
+    """Bring a deleted study back as it was. Raises NotAllowed, NotFound."""
+    require(actor, Action.STUDY_DELETE)
 
     def work(session: Session) -> None:
-        if actor is not None:
-            study = one_study(session, actor, Action.STUDY_DELETE, public_id, deleted=True, locked=True)
-        else:
-            wanted = select(Study).where(Study.public_id == as_uuid(public_id), col(Study.deleted).is_not(None))
-            found = session.exec(wanted.with_for_update()).first()
-            if found is None:
-                raise NotFound("There is no deleted study of that number. The trail names those that were deleted.")
-            study = found
-        study.deleted, study.deleted_by_id, study.deletion_reason = None, None, ""
-        audit.record(session, actor, "study.restore", f"study {study.public_id}")
+        study = one_study(session, actor, Action.STUDY_DELETE, public_id, deleted=True, locked=True)
+        _restore(session, actor, study)
 
-    if actor is None:
-        write(store.engine, work)
-        return
     with noting_refusals(store.engine, actor, Action.STUDY_DELETE, public_id):
         write(store.engine, work)
+
+
+def restore_by_command(store: Store, public_id: uuid.UUID | str) -> None:
+    """``restore_study`` for the command line only: who runs it holds the database anyway. Raises NotFound."""
+
+    def work(session: Session) -> None:
+        wanted = select(Study).where(Study.public_id == as_uuid(public_id), col(Study.deleted).is_not(None))
+        study = session.exec(wanted.with_for_update()).first()
+        if study is None:
+            raise NotFound("There is no deleted study of that number. The trail names those that were deleted.")
+        _restore(session, None, study)
+
+    write(store.engine, work)
+
+
+def _restore(session: Session, actor: Actor | None, study: Study) -> None:
+    study.deleted, study.deleted_by_id, study.deletion_reason = None, None, ""
+    audit.record(session, actor, "study.restore", f"study {study.public_id}")
 
 
 def purge(store: Store, older_than: timedelta) -> int:

@@ -40,15 +40,19 @@ class Health:
         return self.revision == self.newest and not self.unreadable and not self.orphans
 
 
-def check(store: Store, actor: Actor | None = None) -> Health:
+def check(store: Store, actor: Actor) -> Health:
     """Compare every row with its file, by content, and every file with the rows, changing none.
 
-    ``actor`` is None on the command line only. Raises NotAllowed, Unavailable.
+    Raises NotAllowed, Unavailable.
     """
-    if actor is not None:
-        require(actor, Action.STORE_CHECK)
-        with reading(store.engine) as session:
-            confirm(session, actor)
+    require(actor, Action.STORE_CHECK)
+    with reading(store.engine) as session:
+        confirm(session, actor)
+    return check_by_command(store)
+
+
+def check_by_command(store: Store) -> Health:
+    """``check`` for the command line only: who runs it holds database and vault anyway. Raises Unavailable."""
     revision, newest = current_revision(store.engine), newest_revision()
     if revision != newest:
         # The tables may lack what the code asks for.

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from pages.view.administration.trail import SIZE
 from services.records import audit
-from services.records.chain import verify
+from services.records.chain import verify_by_command as verify
 from services.records.rights import Origin
 from services.records.tables import AuditEvent, Outcome, Role
 from tests.pages.conftest import text

@@ -17,7 +17,7 @@ from services.imaging.phantom import as_dicom, as_png
 from services.inference.leading import leading
 from services.records.studies import get_study, read_file
 from services.records.tables import PatientCreate, ReleaseCreate, ReviewCreate, State
-from services.records.upkeep import check
+from services.records.upkeep import check_by_command as check
 from services.records.views import HEAT_MAP, PICTURE, REPORT, UPLOAD
 from services.reopening import reopen, reopen_all
 from services.tasks import get_task

@@ -18,6 +18,8 @@ from services.imaging.phantom import as_dicom, as_png
 from services.inference.prediction import Verdict
 from services.records.demo import DEMO_ACCOUNTS
 from services.records.history import find_studies
+from services.records.patient_records import add_patient
+from services.records.patients import ChosenPatient
 from services.records.people import authenticate
 from services.records.rights import Actor
 from services.records.studies import read_file
@@ -158,6 +160,22 @@ def test_the_trail_notes_what_was_asked_and_shows_nothing_of_the_image(bench, do
         ("doctor", "gate.overrule", f"study {stored.public_id}", "done"),
     ]
     assert stored.files[UPLOAD].sha256.startswith(whole.split()[1])
+
+
+def test_a_chosen_patient_is_noted_once_with_a_report_and_with_a_study(bench, doctor):
+    anna = add_patient(bench.store, doctor, PatientCreate(name="Anna"))
+    start = find_events(bench.store, actor_of(bench, "admin")).events[0].number
+    refused = bench.analyse(doctor, tint(), task_key=TASK)
+    chosen = replace(details(), patient=ChosenPatient(anna.public_id))
+    bench.report(doctor, [refused], chosen)
+    stored = bench.save(doctor, [refused], chosen)
+    assert stored.patient == anna
+    found = find_events(bench.store, actor_of(bench, "admin")).events[::-1]
+    noted = [(e.action, e.object) for e in found if e.number > start and e.who == doctor.username]
+    assert [event for event in noted if event[1].startswith(("patient", "study"))] == [
+        ("patient.view", f"patient {anna.public_id}"),
+        ("study.save", f"study {stored.public_id}"),
+    ]
 
 
 def test_an_unsaved_report_names_the_model_and_its_test(bench, doctor):

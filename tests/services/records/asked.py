@@ -23,7 +23,7 @@ from services.records.columns import now
 from services.records.database import write
 from services.records.exports import export_studies
 from services.records.extending import extend_study
-from services.records.history import counts, find_studies, readers
+from services.records.history import counts, find_studies, readers, studies_to_export
 from services.records.linking import (
     link_account,
     link_by_identifier,
@@ -48,7 +48,7 @@ from services.records.patient_records import (
     share_patient,
     unshare_patient,
 )
-from services.records.patients import choose_patient, find_patients
+from services.records.patients import choose_patient, find_patients, patient_to_save
 from services.records.people import create_user, list_users, open_session
 from services.records.removal import delete_study, restore_study
 from services.records.research import export_deidentified
@@ -189,6 +189,7 @@ CALLS = {
     "read_file": lambda store, actor, make: read_file(store, actor, uuid.uuid4(), "upload"),
     "find_studies": lambda store, actor, make: find_studies(store, actor),
     "readers": lambda store, actor, make: readers(store, actor),
+    "studies_to_export": lambda store, actor, make: studies_to_export(store, actor),
     "by_month": lambda store, actor, make: by_month(store, actor),
     "agreement": lambda store, actor, make: agreement(store, actor),
     "export_studies": lambda store, actor, make: export_studies(store, actor, "csv"),
@@ -208,6 +209,7 @@ CALLS = {
     "board_csv": lambda store, actor, make: board_csv(store, actor),
     "find_patients": lambda store, actor, make: find_patients(store, actor),
     "choose_patient": lambda store, actor, make: choose_patient(store, actor, uuid.uuid4()),
+    "patient_to_save": lambda store, actor, make: patient_to_save(store, actor, uuid.uuid4()),
     "add_patient": lambda store, actor, make: add_patient(store, actor, ANNA),
     "get_patient": lambda store, actor, make: get_patient(store, actor, uuid.uuid4()),
     "edit_patient": lambda store, actor, make: edit_patient(store, actor, uuid.uuid4(), 1, ANNA),

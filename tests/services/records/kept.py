@@ -11,7 +11,7 @@ from services.records.database import reading
 from services.records.history import find_studies
 from services.records.studies import get_study, read_file
 from services.records.tables import AuditEvent, Patient, PredictionRow, Study, StudyFile, StudyImage
-from services.records.upkeep import check
+from services.records.upkeep import check_by_command as check
 
 TABLES = (Study, Patient, StudyImage, PredictionRow, StudyFile)
 

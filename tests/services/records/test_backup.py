@@ -24,7 +24,7 @@ from services.records.schema import migrate, newest_revision
 from services.records.store import Store
 from services.records.studies import save_study
 from services.records.tables import AuditEvent, User
-from services.records.upkeep import check
+from services.records.upkeep import check_by_command as check
 from tests.services.records.kept import assert_as_given, contents
 from tests.services.records.test_sealing import FIRST, SECOND, keyring
 from tests.services.records.test_vault import PLAIN

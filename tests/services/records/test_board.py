@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import uuid
 from datetime import date
 
 import pytest
@@ -16,7 +17,7 @@ from services.records.board import COLUMNS, board, board_csv
 from services.records.database import reading
 from services.records.filters import StudyFilters
 from services.records.studies import get_study, save_study
-from services.records.tables import AuditEvent, Role
+from services.records.tables import AuditEvent, Role, State
 from services.tasks import get_task
 
 PRESENCE = get_task("brain_tumor_presence")
@@ -97,6 +98,24 @@ def test_an_administrator_counts_and_takes_nothing_away(store, actors, saved):
     for role in (Role.PATIENT, Role.RESEARCHER):
         with pytest.raises(NotAllowed):
             board(store, actors[role.value])
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(StudyFilters)])
+def test_counting_does_not_find_a_person_for_who_may_not(store, actors, saved, field):
+    """Every filter is either refused to an administrator or stands in the list of those that name nobody."""
+    somebody = {"patient": "Eve", "patient_public_id": uuid.uuid4(), "reader": actors["doctor"].public_id}
+    nobody = {
+        "first": date(2024, 5, 6), "last": date(2024, 5, 6), "this_week": True, "label": "tumor", "positive": True,
+        "verdict": Verdict.ANSWERED, "task": PRESENCE.key, "state": State.AWAITING, "network": "efficientnet",
+        "least": 0.5, "most": 0.9,
+    }  # fmt: skip
+    filters = StudyFilters(**{field: (somebody | nobody)[field]})
+    board(store, actors["doctor"], filters)
+    if field in nobody:
+        board(store, actors["admin"], filters)
+    else:
+        with pytest.raises(NotAllowed):
+            board(store, actors["admin"], filters)
 
 
 def test_the_second_opinion_comes_back_as_it_was_saved(store, doctor, make_study):

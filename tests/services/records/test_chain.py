@@ -11,7 +11,8 @@ from sqlalchemy import delete, insert, update
 
 from services.errors import InvalidRecord, Unavailable
 from services.records import audit, chain
-from services.records.chain import BEGINNING, Head, hash_of, verify
+from services.records.chain import BEGINNING, Head, hash_of
+from services.records.chain import verify_by_command as verify
 from services.records.database import make_engine, reading, write
 from services.records.rights import Origin
 from services.records.tables import AuditEvent, AuditHead, Outcome

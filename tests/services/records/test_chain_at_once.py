@@ -15,7 +15,7 @@ from sqlmodel import select
 
 from services.errors import InvalidRecord
 from services.records import audit
-from services.records.chain import verify
+from services.records.chain import verify_by_command as verify
 from services.records.database import make_engine, write
 from services.records.history import find_studies
 from services.records.studies import get_study, save_study

@@ -19,13 +19,14 @@ from sqlalchemy import event, text
 from sqlmodel import Session
 
 from services.errors import Unavailable
-from services.records.chain import verify
+from services.records.chain import verify_by_command as verify
 from services.records.database import make_engine
 from services.records.folder import FolderVault
 from services.records.sealing import make_keyring
 from services.records.store import Store
 from services.records.studies import save_study
-from services.records.upkeep import check, sweep
+from services.records.upkeep import check_by_command as check
+from services.records.upkeep import sweep
 from tests.services.records.kept import assert_whole, make_all_old
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,7 +13,8 @@ from services.records.load import make_load
 from services.records.rights import Actor
 from services.records.studies import save_study
 from services.records.tables import AuditEvent, PredictionRow, Study, User
-from services.records.upkeep import check, storage
+from services.records.upkeep import check_by_command as check
+from services.records.upkeep import storage
 from tests.services.records.kept import contents, row_numbers
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from services.errors import NotAllowed, NotFound, SignInRefused, Unavailable
 from services.records import passwords
-from services.records.chain import verify
+from services.records.chain import verify_by_command as verify
 from services.records.demo import close_demo_accounts, ensure_demo_accounts
 from services.records.filters import StudyFilters
 from services.records.history import counts, find_studies

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from sqlmodel import col, select
 
-from services.errors import InvalidRecord, NotFound
+from services.errors import InvalidRecord, NotAllowed, NotFound
 from services.imaging.slice import PatientHint
 from services.records.database import reading, write
 from services.records.history import find_studies
@@ -28,7 +28,7 @@ from services.records.patient_records import (
     share_patient,
     unshare_patient,
 )
-from services.records.patients import ChosenPatient, choose_patient, contradictions, find_patients
+from services.records.patients import ChosenPatient, choose_patient, contradictions, find_patients, patient_to_save
 from services.records.studies import get_study, save_study
 from services.records.tables import AuditEvent, Outcome, Patient, PatientBase, PatientCreate, Sex, User
 
@@ -108,6 +108,20 @@ def test_a_patient_who_is_not_yours_and_one_who_does_not_exist_get_the_same_answ
     told.add(str(refusal.value))
     assert len(told) == 1
     assert ("patient.view", f"patient {anna}", Outcome.REFUSED) in trail(store)
+
+
+def test_choosing_a_patient_is_a_look_and_saving_notes_itself(store, doctor, actors, anna):
+    assert choose_patient(store, doctor, anna) == patient_to_save(store, doctor, anna)
+    for ask in (choose_patient, patient_to_save):
+        with pytest.raises(NotFound):
+            ask(store, actors["colleague"], anna)
+        with pytest.raises(NotAllowed):
+            ask(store, actors["researcher"], anna)
+    assert trail(store)[1:] == [
+        ("patient.view", f"patient {anna}", "done"),
+        *[("patient.view", f"patient {anna}", "refused")] * 2,
+        *[("study.save", f"patient {anna}", "refused")] * 2,
+    ]
 
 
 def test_sharing_opens_the_studies_and_ends(store, doctor, actors, make_study, anna):
@@ -216,7 +230,15 @@ def test_an_administrator_links_without_seeing_a_record(store, actors, anna):
         with pytest.raises(InvalidRecord) as refusal:
             link_by_identifier(store, admin, account, identifier, born)
         told.add(str(refusal.value))
+    # A colleague who guesses both learns as little as one who guesses neither.
+    for identifier in ("H-1", "H-9"):
+        with pytest.raises(InvalidRecord) as refusal:
+            link_by_identifier(store, actors["colleague"], account, identifier, date(1970, 2, 3))
+        told.add(str(refusal.value))
     assert len(told) == 1
+    with pytest.raises(NotAllowed):
+        link_by_identifier(store, actors["researcher"], account, "H-1", date(1970, 2, 3))
+    assert trail(store)[1:] == [("patient.link", f"account {account.hex[:8]}", "refused")] * 6
     link_by_identifier(store, admin, account, " h-1 ", date(1970, 2, 3))
     with reading(store.engine) as session:
         assert session.exec(select(Patient.account_id)).one() == actors["patient"].user_id

@@ -12,11 +12,12 @@ from services.records.columns import now
 from services.records.database import reading, write
 from services.records.filters import StudyFilters
 from services.records.history import counts, find_studies
-from services.records.removal import delete_study, purge, restore_study
+from services.records.removal import delete_study, purge, restore_by_command, restore_study
 from services.records.results import find_results, get_result
 from services.records.studies import get_study, read_file, save_study
 from services.records.tables import AuditEvent, Patient, ReasonCreate, Release, Review, Study, StudyFile
-from services.records.upkeep import check, sweep
+from services.records.upkeep import check_by_command as check
+from services.records.upkeep import sweep
 from tests.services.records.kept import make_all_old
 from tests.services.records.test_reviews import released
 
@@ -73,9 +74,9 @@ def test_a_colleague_cannot_delete(store, actors, make_study):
 def test_the_command_line_restores_too(store, doctor, make_study):
     view = save_study(store, doctor, make_study())
     with pytest.raises(NotFound, match="no deleted study"):
-        restore_study(store, None, view.public_id)
+        restore_by_command(store, view.public_id)
     delete_study(store, doctor, view.public_id, WHY)
-    restore_study(store, None, str(view.public_id))
+    restore_by_command(store, str(view.public_id))
     assert get_study(store, doctor, view.public_id) == view
 
 

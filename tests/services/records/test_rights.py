@@ -12,8 +12,9 @@ from sqlmodel import col, select, update
 
 from services import records
 from services.errors import InvalidRecord, NotAllowed, NotFound
+from services.records.chain import verify
 from services.records.database import reading, write
-from services.records.history import counts, find_studies
+from services.records.history import counts, find_studies, studies_to_export
 from services.records.patient_records import (
     share_patient,
 )
@@ -29,6 +30,7 @@ from services.records.tables import (
     Study,
     User,
 )
+from services.records.upkeep import check
 from tests.services.records.asked import CALLS, FOR_ADMINS, FOR_PATIENTS, FOR_RESEARCHERS, OF_ONE, WHY, ask
 from tests.services.records.test_reviews import released
 
@@ -174,7 +176,7 @@ def test_the_parts_of_a_rule_exclude_one_another_and_make_up_the_whole(store, ac
 WITHOUT = {"authenticate", "complete", "register", "open_link", "use_link", "link_by_mail", "actor_for_token",
            "close_session", "create_admin", "sweep", "check_startup", "check_revision", "back_up", "restore",
            "rotate_key", "make_load", "ensure_demo_accounts", "close_demo_accounts", "open_demo_accounts",
-           "purge"}  # fmt: skip
+           "purge", "check_by_command", "verify_by_command", "restore_by_command"}  # fmt: skip
 
 
 def service_functions():
@@ -196,6 +198,33 @@ def test_every_function_that_works_on_the_store_takes_the_acting_user_or_has_a_r
     assert set(found) >= WITHOUT
     for name, function in found.items():
         assert ("actor" in inspect.signature(function).parameters) is (name not in WITHOUT), name
+
+
+def test_an_actor_is_never_left_out_and_a_caller_never_chooses_the_right_that_is_asked():
+    for name, function in service_functions():
+        parameters = inspect.signature(function).parameters
+        assert "action" not in parameters, name
+        actor = parameters.get("actor")
+        assert actor is None or (actor.default, actor.annotation) == (inspect.Parameter.empty, "Actor"), name
+
+
+@pytest.mark.parametrize("function", [check, verify, find_studies, studies_to_export])
+def test_a_forgotten_actor_is_an_error(store, function):
+    with pytest.raises(TypeError, match="actor"):
+        function(store)
+    with pytest.raises(AttributeError):
+        function(store, None)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.DOCTOR])
+def test_no_action_shows_the_list_of_studies_to_who_may_not_find_them(store, actors, make_study, role):
+    save_study(store, actors["doctor"], make_study())
+    for action in Action:
+        with pytest.raises(TypeError):
+            find_studies(store, actors[role.value], action=action)
+    for look in (find_studies, studies_to_export):
+        with pytest.raises(NotAllowed):
+            look(store, actors[role.value])
 
 
 def test_the_list_of_calls_is_whole():

@@ -14,7 +14,8 @@ from services.records.bucket import BucketVault
 from services.records.folder import FolderVault
 from services.records.sealing import HEAD_LENGTH, MARK, Keyring, make_keyring
 from services.records.studies import read_file, save_study
-from services.records.upkeep import check, rotate_key
+from services.records.upkeep import check_by_command as check
+from services.records.upkeep import rotate_key
 from tests.services.records.test_vault import PLAIN, put
 
 FIRST, SECOND = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from services.errors import InvalidRecord, NotFound
 from services.inference.prediction import Verdict
 from services.records.backup import back_up, restore
-from services.records.chain import verify
+from services.records.chain import verify_by_command as verify
 from services.records.columns import now
 from services.records.database import make_engine, reading
 from services.records.exports import export_studies
@@ -36,7 +36,8 @@ from services.records.tables import (
     StudyFile,
     StudyImage,
 )
-from services.records.upkeep import check, sweep
+from services.records.upkeep import check_by_command as check
+from services.records.upkeep import sweep
 from tests.services.records.kept import assert_as_given, contents, events, make_all_old, row_numbers
 from tests.services.records.test_vault import PLAIN
 

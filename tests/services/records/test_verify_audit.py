@@ -9,7 +9,8 @@ from sqlalchemy import DateTime, String, column, delete, insert, table, text, up
 from sqlalchemy.dialects import mysql
 
 from services.records import audit
-from services.records.chain import ROWS_AT_ONCE, Head, verify
+from services.records.chain import ROWS_AT_ONCE, Head
+from services.records.chain import verify_by_command as verify
 from services.records.columns import now
 from services.records.database import make_engine
 from services.records.schema import migrate

@@ -17,7 +17,7 @@ from services.records.database import make_engine, reading, write
 from services.records.history import counts, find_studies
 from services.records.studies import save_study
 from services.records.tables import Patient, StudyFile
-from services.records.upkeep import check
+from services.records.upkeep import check_by_command as check
 from tests.services.records.kept import assert_whole, row_numbers
 
 
