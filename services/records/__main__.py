@@ -100,6 +100,8 @@ def verify_audit(
     if verification.found > len(verification.faults):
         typer.echo(f"And {verification.found - len(verification.faults)} more.")
     typer.echo(f"{verification.head.count} events, {verification.found or 'nothing'} wrong.")
+    if not verification.noted:
+        typer.echo("No head is noted on this server, so an end that was cut off is found with --expect only.")
     if not verification.whole:
         raise typer.Exit(1)
     typer.echo(f"Note this head where no administrator of the database can write: {verification.head}")

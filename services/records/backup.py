@@ -34,6 +34,7 @@ from services.errors import InvalidRecord, Unavailable
 from services.records import audit
 from services.records.columns import now
 from services.records.database import as_sentence
+from services.records.heads import heads_of
 from services.records.portable import read_line, write_line
 from services.records.schema import current_revision, migrate, newest_revision
 from services.records.sealing import is_sealed, sealing_key
@@ -129,6 +130,9 @@ def restore(store: Store, source: Path, *, plain: bool = False) -> Manifest:
                 connection.execute(table.insert(), found)
         connection.execute(update(_SESSION).where(_SESSION.c.revoked.is_(None)).values(revoked=now()))
         connection.execute(_LINK.delete().where(_LINK.c.used.is_(None)))
+    if heads := heads_of(store.engine):
+        # They may go further than the backup's trail.
+        heads.set_aside(now())
     what = f"{manifest.rows} rows, {manifest.files} files, made {manifest.made[:19]}"
     audit.note(store.engine, None, "store.restore", what)
     return manifest
