@@ -184,16 +184,12 @@ class Workbench:
             audit.note(self.store.engine, actor, audit.REPORT, _named(analysis.upload))
         return report
 
-    def contradicted(
-        self, analyses: Sequence[Analysis], patient: PatientBase, *, same_person: bool
-    ) -> tuple[str, ...]:
+    def contradicted(self, analyses: Sequence[Analysis], patient: PatientBase, *, same_person: bool) -> tuple[str, ...]:
         """In what the files' headers contradict the patient.
 
         Raises InvalidRecord where they do and nobody said that it is the same person.
         """
-        found = dict.fromkeys(
-            each for analysis in analyses for each in contradictions(analysis.slice.patient, patient)
-        )
+        found = dict.fromkeys(each for analysis in analyses for each in contradictions(analysis.slice.patient, patient))
         if found and not same_person:
             raise InvalidRecord(
                 f"The file's header has another {' and '.join(found)} than the patient. Correct the patient or choose "

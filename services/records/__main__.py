@@ -100,6 +100,8 @@ def verify_audit(
     if verification.found > len(verification.faults):
         typer.echo(f"And {verification.found - len(verification.faults)} more.")
     typer.echo(f"{verification.head.count} events, {verification.found or 'nothing'} wrong.")
+    if not verification.noted:
+        typer.echo("No head is noted on this server, so an end that was cut off is found with --expect only.")
     if not verification.whole:
         raise typer.Exit(1)
     typer.echo(f"Note this head where no administrator of the database can write: {verification.head}")
@@ -134,11 +136,20 @@ def backup(target: Annotated[Path, typer.Argument(help="New folder to write.")])
 
 
 @commands.command()
-def restore(source: Annotated[Path, typer.Argument(help="Folder that “backup” wrote.")]) -> None:
-    """Put a backup back into an empty database and an empty file store."""
+def restore(
+    source: Annotated[Path, typer.Argument(help="Folder that “backup” wrote.")],
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Take a backup made without a key, though VAULT_KEY is set.")
+    ] = False,
+) -> None:
+    """Put a backup back into an empty database and an empty file store. Everybody has to sign in anew."""
     with open_store(get_settings()) as store:
-        manifest = restore_store(store, source)
-    typer.echo(f"{manifest.rows} rows and {manifest.files} files are back. Run “check” to compare each with the other.")
+        manifest = restore_store(store, source, plain=plain)
+    typer.echo(
+        f"{manifest.rows} rows and {manifest.files} files are back. Run “check” to compare each with the other.\n"
+        "All sessions were ended and unused one-time links removed: people sign in anew, invitations are made again. "
+        "Passwords, rights and recovery codes are those of the backup."
+    )
 
 
 @commands.command("restore-study")

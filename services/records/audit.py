@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlmodel import Session, col, select, update
 
 from services.errors import Unavailable
 from services.records import chain
 from services.records.columns import now
 from services.records.database import last, write
+from services.records.heads import heads_of
 from services.records.rights import HERE, Actor, Origin
 from services.records.tables import AuditEvent, AuditHead, Outcome, User
 
@@ -86,7 +87,11 @@ def _append(session: Session) -> None:
     number, previous = found
     for said in waiting:
         number += 1
-        event = AuditEvent(**said, id=number, at=now(), form=chain.NEWEST_FORM, previous=previous, hash="")
-        event.hash = previous = chain.hash_of(event)
-        session.add(event)
+        one = AuditEvent(**said, id=number, at=now(), form=chain.NEWEST_FORM, previous=previous, hash="")
+        one.hash = previous = chain.hash_of(one)
+        session.add(one)
     session.exec(update(AuditHead).where(col(AuditHead.id) == chain.HEAD_ID).values(count=number, hash=previous))
+    heads = heads_of(session.get_bind().engine)
+    if heads is not None:
+        # Not before the commit, which may fail: a head that never was would be missed for good.
+        event.listen(session, "after_commit", lambda _: heads.note(number, previous), once=True)

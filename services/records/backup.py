@@ -1,14 +1,16 @@
 """One folder that holds database and vault as they were at one moment, and the way back into an empty place.
 
     manifest.json        versions, revision, counts, and the SHA-256 of every part of every table
+    manifest.seal        where a key is set: the manifest's SHA-256, sealed, so that nobody without the key can write it
     files.jsonl          (digest, SHA-256 of what lies under it) of every file
     tables/user-0.gz     rows as lines of JSON (portable.py), at most ROWS_IN_A_PART
     files/ab/cd…         the vault's files
 
 Rows come from one transaction that sees one moment, files afterwards: a row that is visible has its files, and no sweep
 runs meanwhile. Written under another name and renamed in the end, so that an unfinished backup never looks like one.
-What is sealed stays sealed; where a key is set, everything but the manifest is sealed with it, so that a backup needs
-the key as the vault does. It goes back into SQLite as into MariaDB, and into a folder as into a bucket.
+What is sealed stays sealed; where a key is set, everything but manifest and list is sealed with it, so that a backup
+needs the key as the vault does, and no part can be changed or exchanged: the manifest holds the hash of each, and the
+seal that of the manifest. It goes back into SQLite as into MariaDB, and into a folder as into a bucket.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, select
+from sqlalchemy import Connection, Engine, Table, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import SQLModel
 
@@ -32,19 +34,20 @@ from services.errors import InvalidRecord, Unavailable
 from services.records import audit
 from services.records.columns import now
 from services.records.database import as_sentence
+from services.records.heads import heads_of
 from services.records.portable import read_line, write_line
 from services.records.schema import current_revision, migrate, newest_revision
-from services.records.sealing import is_sealed
+from services.records.sealing import is_sealed, sealing_key
 from services.records.startup import check_revision
 from services.records.store import Store
-from services.records.tables import StudyFile
+from services.records.tables import OneTimeLink, SignInSession, StudyFile
 from services.records.upkeep import BACKED_UP
 from services.records.vault import vault_errors
 from services.settings import VERSION
 
-FORM = 1
+FORM = 2
 ROWS_IN_A_PART = 20_000
-MANIFEST, FILES = "manifest.json", "files.jsonl"
+MANIFEST, SEAL, FILES = "manifest.json", "manifest.seal", "files.jsonl"
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ def back_up(store: Store, target: Path) -> Manifest:
         with store.vault.saving():
             manifest = _write_all(store, part)
         with vault_errors("backed up"):
-            _put(part / MANIFEST, json.dumps(asdict(manifest), indent=1).encode())
+            digest = _put(part / MANIFEST, json.dumps(asdict(manifest), indent=1).encode())
+            if manifest.key:
+                _put(part / SEAL, store.vault.keys.seal(digest.encode(), MANIFEST))
             part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -93,14 +98,16 @@ def back_up(store: Store, target: Path) -> Manifest:
     return manifest
 
 
-def restore(store: Store, source: Path) -> Manifest:
+def restore(store: Store, source: Path, *, plain: bool = False) -> Manifest:
     """Put a backup back into an empty database, which is migrated first where it has no tables, and an empty vault.
 
     Every part is compared with its hash before its rows are stored, and the rows become visible all together. One that
-    was interrupted may be begun again. Raises InvalidRecord for a damaged backup, one of another version, or a place
-    that is not empty; Unavailable where a key is missing or something cannot be read or written.
+    was interrupted may be begun again. No session and no one-time link of the backup opens anything afterwards, since
+    some may have been ended or used. Where a key is set, a backup made without one is taken only if it is said to be
+    ``plain``. Raises InvalidRecord for a damaged or forged backup, one of another version, or a place that is not
+    empty; Unavailable where a key is missing or something cannot be read or written.
     """
-    manifest = _read_manifest(source)
+    manifest = _read_manifest(store, source, plain=plain)
     listed = list(_listed_files(source, manifest))
     if current_revision(store.engine) is None:
         migrate(store.engine.url.render_as_string(hide_password=False))
@@ -116,10 +123,16 @@ def restore(store: Store, source: Path) -> Manifest:
         for table in SQLModel.metadata.sorted_tables:
             for number, (rows, expected) in enumerate(manifest.tables[table.name]):
                 name = _part_name(table, number)
-                found = _rows_of(store, table, name, _get(source / name, expected))
+                content = _get(source / name, expected)
+                found = _rows_of(table, store.vault.keys.unseal(content, name) if manifest.key else content)
                 if len(found) != rows:
                     raise InvalidRecord(f"{name} holds {len(found)} rows, not {rows}. Take another backup.")
                 connection.execute(table.insert(), found)
+        connection.execute(update(_SESSION).where(_SESSION.c.revoked.is_(None)).values(revoked=now()))
+        connection.execute(_LINK.delete().where(_LINK.c.used.is_(None)))
+    if heads := heads_of(store.engine):
+        # They may go further than the backup's trail.
+        heads.set_aside(now())
     what = f"{manifest.rows} rows, {manifest.files} files, made {manifest.made[:19]}"
     audit.note(store.engine, None, "store.restore", what)
     return manifest
@@ -173,8 +186,7 @@ def _parts(connection: Connection, table: Table) -> Iterator[list[Any]]:
         yield list(part)
 
 
-def _rows_of(store: Store, table: Table, name: str, content: bytes) -> list[dict[str, Any]]:
-    packed = store.vault.keys.unseal(content, name) if is_sealed(content) else content
+def _rows_of(table: Table, packed: bytes) -> list[dict[str, Any]]:
     return [read_line(table, line) for line in gzip.decompress(packed).decode().split("\n")]
 
 
@@ -238,9 +250,10 @@ def _get(path: Path, expected: str) -> bytes:
     return content
 
 
-def _read_manifest(source: Path) -> Manifest:
+def _read_manifest(store: Store, source: Path, *, plain: bool) -> Manifest:
     try:
-        found = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
+        content = (source / MANIFEST).read_bytes()
+        found = json.loads(content)
         tables = {name: [(int(rows), str(sha)) for rows, sha in parts] for name, parts in found.pop("tables").items()}
         manifest = Manifest(**found, tables=tables)
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
@@ -252,7 +265,33 @@ def _read_manifest(source: Path) -> Manifest:
         )
     if tables.keys() != SQLModel.metadata.tables.keys():
         raise InvalidRecord(f"The {MANIFEST} of {source} does not name every table. Take another backup.")
+    if manifest.key:
+        _check_seal(store, source, content)
+    elif store.vault.keys.keys and not plain:
+        raise InvalidRecord(
+            "This backup was made without a key, so anybody who can write to it may have changed it. If it lay where "
+            "nobody else can write, restore it with --plain."
+        )
     return manifest
+
+
+def _check_seal(store: Store, source: Path, manifest: bytes) -> None:
+    try:
+        seal = (source / SEAL).read_bytes()
+    except OSError as error:
+        raise InvalidRecord(f"{source / SEAL} is missing or cannot be read. Take another backup.") from error
+    forged = InvalidRecord(f"The {MANIFEST} of {source} is not what was written. Take another backup.")
+    if not is_sealed(seal):
+        raise forged
+    try:
+        sealed = store.vault.keys.unseal(seal, MANIFEST)
+    except Unavailable:
+        # A key that is not set is said as it is; a seal that one of ours did not make is a forgery.
+        if sealing_key(seal) not in store.vault.keys.keys:
+            raise
+        raise forged from None
+    if sealed != hashlib.sha256(manifest).hexdigest().encode():
+        raise forged
 
 
 def _listed_files(source: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
@@ -261,4 +300,6 @@ def _listed_files(source: Path, manifest: Manifest) -> Iterator[tuple[str, str]]
         yield digest, expected
 
 
-_FILE = SQLModel.metadata.tables[str(StudyFile.__tablename__)]
+_FILE, _SESSION, _LINK = (
+    SQLModel.metadata.tables[str(table.__tablename__)] for table in (StudyFile, SignInSession, OneTimeLink)
+)

@@ -4,10 +4,11 @@ What is hashed is SHA-256 over a canonical text of the event and the hash of its
 each event says in ``form`` which of ``FORMS`` made it, so that a later version can hash more without breaking the past.
 
 What this proves: whoever alters, removes, inserts or exchanges an event, and does not write every later event and the
-head anew, is found, and the place is named. What it does not prove: someone who can write to the database may make the
-whole chain anew, head included, because no secret goes into it. Against that, note the head (how many events, and the
-hash of the last) where that person cannot write, and compare with it later: a trail that was cut short or made anew
-cannot lead to the same hash at the same number.
+head anew, is found, and the place is named. What it does not prove by itself: someone who can write to the database may
+cut the end off or make the whole chain anew, head included, because no secret goes into it. Against that, heads (how
+many events, and the hash of the last) are noted where that person cannot write, and compared with later: a trail that
+was cut short or made anew cannot lead to the same hash at the same number. Falx notes them on the server (heads.py);
+one that ``verify`` gave may be kept elsewhere.
 
 References: B. Schneier and J. Kelsey, Secure audit logs to support computer forensics, ACM TISSEC 2 (1999), and
 S. Haber and W. S. Stornetta, How to time-stamp a digital document, J. Cryptology 3 (1991), for the linking.
@@ -16,6 +17,7 @@ S. Haber and W. S. Stornetta, How to time-stamp a digital document, J. Cryptolog
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections import deque
@@ -30,6 +32,7 @@ from sqlmodel import col, select
 
 from services.errors import InvalidRecord
 from services.records.database import reading
+from services.records.heads import heads_of
 from services.records.rights import Action, Actor, confirm, require
 from services.records.store import Store
 from services.records.tables import AuditEvent, AuditHead
@@ -61,11 +64,15 @@ class Head:
 
 @dataclass(frozen=True)
 class Verification:
-    """What ``verify`` found. ``faults`` are sentences, at most MOST_FAULTS of ``found``, in the order of the trail."""
+    """What ``verify`` found. ``faults`` are sentences, at most MOST_FAULTS of ``found``, in the order of the trail.
+
+    ``noted`` is how many heads noted on the server it was compared with (see heads.py).
+    """
 
     head: Head
     faults: tuple[str, ...]
     found: int
+    noted: int = 0
 
     @property
     def whole(self) -> bool:
@@ -100,9 +107,10 @@ def hash_of(event: Any) -> str:
 
 
 def verify(store: Store, actor: Actor, expected: Head | None = None) -> Verification:
-    """Read the whole trail and say where it is not what was written, comparing with an ``expected`` head if given.
+    """Read the whole trail and say where it is not what was written.
 
-    Events that are added meanwhile are left for the next time. Raises NotAllowed, Unavailable.
+    It is compared with the heads noted on the server, and with an ``expected`` head if given. Events that are added
+    meanwhile are left for the next time. Raises NotAllowed, Unavailable.
     """
     require(actor, Action.AUDIT_VIEW)
     with reading(store.engine) as session:
@@ -117,7 +125,8 @@ def verify_by_command(store: Store, expected: Head | None = None) -> Verificatio
     for row in _rows(store, head):
         walk.step(row)
     walk.end(head, _behind(store))
-    return Verification(head or Head(walk.number, walk.hash), tuple(walk.faults), walk.found)
+    noted = _compare_noted(store, walk)
+    return Verification(head or Head(walk.number, walk.hash), tuple(walk.faults), walk.found, noted)
 
 
 class _Walk:
@@ -181,6 +190,34 @@ class _Walk:
             self.fault(f"{_events(self.number + 1, self._expected.count)} missing, which the expected head counts.")
         elif self._at_expected != self._expected.hash:
             self.fault(f"Event {self._expected.count} has not the expected hash: the trail up to it was made anew.")
+
+
+def _compare_noted(store: Store, walk: _Walk) -> int:
+    """Name the noted heads that are not in the trail, and say how many there are in all."""
+    heads = heads_of(store.engine)
+    if heads is None:
+        return 0
+    noted, foreign = 0, 0
+    missing, other = list[int](), list[int]()
+    lines = heads.lines()
+    while batch := list(itertools.islice(lines, ROWS_AT_ONCE)):
+        asked = [line for line in batch if line is not None]
+        noted, foreign = noted + len(asked), foreign + len(batch) - len(asked)
+        query = select(AuditEvent.id, AuditEvent.hash).where(col(AuditEvent.id).in_([count for count, _ in asked]))
+        with reading(store.engine) as session:
+            there = dict(session.exec(query).all())
+        missing += [count for count, _ in asked if count not in there]
+        other += [count for count, digest in asked if there.get(count, digest) != digest]
+    if missing:
+        walk.fault(f"{_events(min(missing), max(missing))} missing, which {heads.path} names.")
+    if other:
+        walk.fault(f"{_events(min(other), max(other))} not what {heads.path} names: the end was cut off, or made anew.")
+    if foreign:
+        walk.fault(
+            f"{heads.path} has {foreign} lines that were not made with this COOKIE_KEY: they were altered, or the key "
+            "was changed. If you changed it, rename the file, and a new one is begun."
+        )
+    return noted
 
 
 def _events(first: int, last: int, *, was: bool = False) -> str:

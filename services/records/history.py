@@ -179,9 +179,7 @@ def _found(
         in_force = select(Review).where(col(Review.study_id).in_(keys), col(Review.superseded).is_(None))
         reviews = {review.study_id: review for review in session.exec(in_force).all()}
         images = _images(session, keys)
-        studies = tuple(
-            _summary(*row, reviews.get(key_of(row[0])), images[key_of(row[0])]) for row in found[:size]
-        )
+        studies = tuple(_summary(*row, reviews.get(key_of(row[0])), images[key_of(row[0])]) for row in found[:size])
     # What was searched for may be a name, and is not noted.
     one = filters.patient_public_id if filters else None
     what = f"{len(studies)} studies" if one is None else f"patient {one}, {len(studies)} studies"

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from services.records.database import make_engine
 from services.records.folder import FolderVault
+from services.records.heads import FILE, NotedHeads, keep_heads
 from services.records.keys import cookie_key
 from services.records.sealing import make_keyring
 from services.records.vault import Vault
@@ -50,13 +51,14 @@ class Store:
 
 def open_store(settings: Settings) -> Store:
     """The store of these settings; connects when first used. Raises SettingsError or Unavailable."""
-    engine = make_engine(settings.database)
+    engine, key = make_engine(settings.database), partial(cookie_key, settings)
+    keep_heads(engine, NotedHeads(settings.var_dir / FILE, key))
     return Store(
         engine=engine,
         vault=_open_vault(settings, engine),
         demo=settings.demo,
         sign_in_lasts=timedelta(days=settings.cookie_days),
-        key=partial(cookie_key, settings),
+        key=key,
         idle_after=timedelta(minutes=settings.idle_minutes),
         links_last=timedelta(hours=settings.link_hours),
     )

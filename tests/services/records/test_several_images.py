@@ -137,9 +137,7 @@ def test_what_cannot_be_added_is_told_and_nothing_changes(store, actors, make_st
     with pytest.raises(NotFound):
         extend(store, actors["colleague"], saved, make_image())
     view = save_review(store, doctor, saved.public_id, AGREE, REPORT)
-    view = save_release(
-        store, doctor, saved.public_id, ReleaseCreate(note="Well."), view.review.created, {1: PICTURE}
-    )
+    view = save_release(store, doctor, saved.public_id, ReleaseCreate(note="Well."), view.review.created, {1: PICTURE})
     with pytest.raises(InvalidRecord, match="Withdraw the release"):
         extend(store, doctor, view, make_image())
     assert get_study(store, doctor, saved.public_id) == view

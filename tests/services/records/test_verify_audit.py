@@ -49,7 +49,7 @@ def verify_audit(house, address, tmp_path):
 def test_the_command(house, verify_audit):
     code, said, _ = verify_audit()
     assert code == 0
-    assert said.startswith("5 events, nothing wrong.\n")
+    assert said.startswith("5 events, nothing wrong.\nNote this head")
     head = re.search(r"5:[0-9a-f]{64}", said)[0]
     assert head == str(verify(house).head)
     audit.note(house.engine, None, "a", "study 5")
@@ -61,7 +61,8 @@ def test_the_command(house, verify_audit):
     assert code == 1
     assert "Event 3 was altered" in said
     assert "Event 5 is missing, which the expected head counts." in said
-    assert said.endswith("4 events, 2 wrong.\n")
+    assert "Events 5 to 6 are missing, which" in said
+    assert said.endswith("4 events, 3 wrong.\n")
 
 
 def test_an_inserted_event_ends_with_code_1(house, verify_audit):
