@@ -56,8 +56,8 @@ def page() -> None:
 
 def stored() -> StudyView | None:
     """The stored study that the address names for further images."""
-    public_id, actor = st.query_params.get("study", ""), acting.person()
-    return kept.reopened(actor.user_id, public_id, None, actor).view if public_id else None
+    public_id = st.query_params.get("study", "")
+    return kept.study(public_id) if public_id else None
 
 
 def look(taken: Taken, task: Task) -> Seen:
@@ -214,7 +214,7 @@ def ask(what: str = "") -> None:
 @st.dialog("Add images to the study", on_dismiss=ask)
 def add(task: Task, before: str) -> None:
     """Take further images of the same patient's same study."""
-    acting.check()
+    kept.check()
     if intake.key() != before:
         ask()
         st.rerun()
@@ -224,7 +224,7 @@ def add(task: Task, before: str) -> None:
 @st.dialog("Save study", on_dismiss=ask)
 def save(analyses: Sequence[Analysis], key: str) -> None:
     """Ask who and when, store the study and go to it; a second press of the button finds the first one's study."""
-    acting.check()
+    kept.check()
     filled = details.ask([analysis.slice for analysis in analyses], "Save study", "save", key=f"save_{key}")
     if filled is None:
         return
@@ -240,7 +240,7 @@ def save(analyses: Sequence[Analysis], key: str) -> None:
 @st.dialog("Add to the study", on_dismiss=ask)
 def extend(analyses: Sequence[Analysis], study: StudyView, key: str) -> None:
     """Say whose study it is, store the images in it and go to it."""
-    acting.check()
+    kept.check()
     who = study.patient
     number = f" ({who.identifier})" if who.identifier else ""
     st.markdown(words.plain(f"{who.name}{number}, study of {words.day(study.study_date)}."))
@@ -252,7 +252,6 @@ def extend(analyses: Sequence[Analysis], study: StudyView, key: str) -> None:
             with st.spinner("Saving the images"):
                 bench, actor = acting.workbench(), acting.person()
                 followup.add_images(bench, actor, study.public_id, analyses, same_person=same)
-            kept.forget_studies()
             leave_for(str(study.public_id))
 
 
@@ -266,7 +265,7 @@ def leave_for(public_id: str) -> None:
 @st.dialog("Report", on_dismiss=ask)
 def report(analyses: Sequence[Analysis], key: str) -> None:
     """Ask who and when, and write a report that is not stored."""
-    acting.check()
+    kept.check()
     slices = [analysis.slice for analysis in analyses]
     filled = details.ask(slices, "Write report", "picture_as_pdf", key=f"report_{key}")
     if filled is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 
 import streamlit as st
@@ -24,11 +23,11 @@ SAID, ASKING = "patient_said", "patient_asking"
 
 
 def page() -> None:
-    public_id, actor = st.query_params.get("id", ""), acting.person()
+    public_id = st.query_params.get("id", "")
     try:
         if not public_id:
             raise NotFound("This address names no patient. Look in the list of patients.")
-        view = kept.patient(actor.user_id, public_id, actor)
+        view = kept.patient(public_id)
     except FalxError:
         frame.title(QUESTION)
         raise
@@ -42,8 +41,9 @@ def page() -> None:
     with right:
         sharing(view)
         account(view)
-    if st.session_state.get(ASKING) == view.public_id:
-        edit(view)
+    asked: PatientView | None = st.session_state.get(ASKING)
+    if asked is not None and asked.public_id == view.public_id:
+        edit(asked)
 
 
 def done(what: str, work: Callable[[], None]) -> None:
@@ -51,10 +51,8 @@ def done(what: str, work: Callable[[], None]) -> None:
     try:
         work()
     except FalxError as error:
-        kept.patient.clear()
         failures.show(error)
         return
-    kept.patient.clear()
     ask()
     st.session_state[SAID] = what
     st.rerun()
@@ -77,20 +75,20 @@ def details(view: PatientView) -> None:
     with st.container(key="patient_actions", horizontal=True, vertical_alignment="center"):
         if view.held:
             st.button(
-                "Edit the record", icon=":material/edit:", key="edit_record", on_click=ask, args=(view.public_id,)
+                "Edit the record", icon=":material/edit:", key="edit_record", on_click=ask, args=(view,)
             )
         theirs = {"person": str(view.public_id)}
         st.page_link("pages/history.py", label="The patient's studies", icon=":material/history:", query_params=theirs)
 
 
-def ask(whose: uuid.UUID | None = None) -> None:
-    """Open the dialog for a patient; nothing closes it."""
+def ask(whose: PatientView | None = None) -> None:
+    """Open the dialog for a patient as seen then, so that another's change since is told; nothing closes it."""
     st.session_state[ASKING] = whose
 
 
 @st.dialog("Edit the record", on_dismiss=ask)
 def edit(view: PatientView) -> None:
-    acting.check()
+    kept.check()
     filled = patient_form.ask(view.record, "Save the record", key=f"{view.public_id.hex}_{view.version}")
     if filled is None:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.view import acting, frame, kept, viewer, words
+from pages.view import frame, kept, viewer, words
 from services.errors import FalxError, NotFound
 from services.imaging.overlay import at_most, overlay
 from services.records.views import StudyView
@@ -21,7 +21,7 @@ def page() -> None:
         if not one or not other:
             raise NotFound("This address does not name two studies. Tick two of one patient in the history.")
         with st.spinner("Opening both studies"):
-            pair = kept.side_by_side(acting.person().user_id, one, other, acting.person())
+            pair = kept.side_by_side(one, other)
     except FalxError:
         frame.title(QUESTION)
         raise

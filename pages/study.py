@@ -25,12 +25,12 @@ KINDS = {
 
 
 def page() -> None:
-    public_id, actor = st.query_params.get("id", ""), acting.person()
+    public_id = st.query_params.get("id", "")
     try:
         if not public_id:
             raise NotFound("This address names no study. Look for it in the history.")
         with st.spinner("Opening the study"):
-            view = kept.reopened(actor.user_id, public_id, None, actor).view
+            view = kept.study(public_id)
     except FalxError:
         frame.title(QUESTION)
         raise
@@ -46,9 +46,8 @@ def draw(view: StudyView, task: Task) -> None:
     lead = view.images.index(view.lead)
     # With another image another one may lead, and is shown first again.
     image = view.images[several.choose(names, lead, key=f"{view.public_id}_{len(names)}")]
-    shown, actor = None if image is view.lead else image.number, acting.person()
     with st.spinner("Opening the image"):
-        opened = kept.reopened(actor.user_id, str(view.public_id), shown, actor)
+        opened = kept.reopened(view, image)
     key = f"{view.public_id}_{image.number}"
     with st.container(key="reading"):
         left, right = st.columns([2, 1], gap="medium")

@@ -111,15 +111,10 @@ def ask_again(
     return save_opinion(bench.store, actor, public_id, answer.prediction, image=stored.image.number)
 
 
-def side_by_side(
-    bench: Workbench, actor: Actor, one: uuid.UUID | str, other: uuid.UUID | str
-) -> tuple[Reopened, Reopened]:
-    """Two studies of one patient, the earlier first. Raises FalxError with a sentence."""
-    first, second = sorted(
-        (reopen(bench, actor, one), reopen(bench, actor, other)),
-        key=lambda stored: (stored.view.study_date, stored.view.created),
-    )
-    if first.view.patient.public_id != second.view.patient.public_id:
+def side_by_side(one: StudyView, other: StudyView) -> tuple[StudyView, StudyView]:
+    """Two studies of one patient, the earlier first. Raises InvalidRecord."""
+    first, second = sorted((one, other), key=lambda view: (view.study_date, view.created))
+    if first.patient.public_id != second.patient.public_id:
         raise InvalidRecord("These studies are of two patients. Choose two studies of one patient.")
     return first, second
 

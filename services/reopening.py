@@ -33,16 +33,23 @@ def reopen(bench: Workbench, actor: Actor, public_id: uuid.UUID | str, number: i
     Raises FalxError with a sentence.
     """
     view = get_study(bench.store, actor, public_id)
-    return _opened(bench, actor, view, view.image(number))
+    image = view.image(number)
+    return Reopened(view, image, *pictures(bench, actor, view, image))
 
 
 def reopen_all(bench: Workbench, actor: Actor, public_id: uuid.UUID | str) -> tuple[Reopened, ...]:
     """The study with each of its images, in the order of their numbers. Raises FalxError with a sentence."""
     view = get_study(bench.store, actor, public_id)
-    return tuple(_opened(bench, actor, view, image) for image in view.images)
+    return tuple(Reopened(view, image, *pictures(bench, actor, view, image)) for image in view.images)
 
 
-def _opened(bench: Workbench, actor: Actor, view: StudyView, image: ImageView) -> Reopened:
+def pictures(
+    bench: Workbench, actor: Actor, view: StudyView, image: ImageView
+) -> tuple[Slice, HeatMap | None, Outline | None]:
+    """What is drawn of an image of the study that the actor looks at, read from the vault and decoded.
+
+    Raises FalxError with a sentence.
+    """
     upload = read_file(bench.store, actor, view.public_id, UPLOAD, image=image.number)
     pixels = with_text_noted(decode(upload, frame=image.frame, limits=bench.limits))
     heat, outline = None, None
@@ -51,7 +58,7 @@ def _opened(bench: Workbench, actor: Actor, view: StudyView, image: ImageView) -
         heat = HeatMap(values, image.prediction.label, image.heat_map_layer, image.heat_map_method)
     if OUTLINE in image.files:
         outline = Outline(_stored_map(bench, actor, view, image, OUTLINE, pixels), 0.5)
-    return Reopened(view, image, pixels, heat, outline)
+    return pixels, heat, outline
 
 
 def _stored_map(

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.view import theme
+from pages.view import kept, theme
 from pages.view.words import plain
 from services.records.rights import Actor
 from services.settings import ROOT, VERSION, Settings
@@ -75,6 +75,7 @@ def run(page: Callable[[], None]) -> None:
         here = st.Page(page, title="Falx", url_path=Path(page.__code__.co_filename).stem)
         st.navigation([st.Page(_nothing, title="Falx", default=True), here], position="hidden")
         st.rerun()
+    kept.begin()
     page()
 
 

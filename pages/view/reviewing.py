@@ -87,13 +87,12 @@ def _dialog(view: StudyView, image: ImageView) -> None:
 def _done() -> None:
     """Close the dialog and draw the study as it stands now."""
     ask()
-    kept.forget_studies()
     st.rerun()
 
 
 @st.dialog("Review", on_dismiss=ask)
 def _review(view: StudyView) -> None:
-    acting.check()
+    kept.check()
     task, model = get_task(view.task), said_by_the_model(view)
     decision = st.radio(
         "What the model says",
@@ -125,7 +124,7 @@ def _review(view: StudyView) -> None:
 
 @st.dialog("Release to the patient", on_dismiss=ask)
 def _release(view: StudyView) -> None:
-    acting.check()
+    kept.check()
     if view.review is None:
         st.markdown("Review the study first.")
         return
@@ -147,7 +146,7 @@ def _release(view: StudyView) -> None:
 
 @st.dialog("Withdraw the release", on_dismiss=ask)
 def _withdraw(view: StudyView) -> None:
-    acting.check()
+    kept.check()
     st.markdown("The patient can no longer open this result. What they have downloaded stays with them.")
     reason = st.text_input("Reason", max_chars=500, key="withdraw_reason")
     if st.button("Withdraw", type="primary", icon=":material/undo:", key="save_withdrawal"):
@@ -158,7 +157,7 @@ def _withdraw(view: StudyView) -> None:
 
 @st.dialog("Ask another model", on_dismiss=ask)
 def _ask_again(view: StudyView, image: ImageView) -> None:
-    acting.check()
+    kept.check()
     st.markdown("Its answer is stored beside the first one, which stays the image's own.")
     network = st.selectbox("Model", others(view.task, image), key="ask_network")
     if st.button("Ask", type="primary", icon=":material/psychology_alt:", key="ask_now"):
@@ -170,7 +169,7 @@ def _ask_again(view: StudyView, image: ImageView) -> None:
 
 @st.dialog("Delete the study", on_dismiss=ask)
 def _delete(view: StudyView) -> None:
-    acting.check()
+    kept.check()
     st.markdown(
         "The study leaves every list, also the patient's. It can be restored until an administrator purges what was "
         "deleted long ago; then it is gone for good."
@@ -180,7 +179,6 @@ def _delete(view: StudyView) -> None:
         with failures.told():
             delete_study(acting.store(), acting.person(), view.public_id, ReasonCreate(reason=reason))
             ask()
-            kept.forget_studies()
             st.session_state[DELETED] = str(view.public_id)
             st.switch_page("pages/history.py")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.view import acting, failures
+from pages.view import failures, kept
 from pages.view.words import plain
 from services.imaging.overlay import COLOUR_MAPS, at_most, legend, outlined, overlay
 from services.imaging.prepare import prepare, stage_names
@@ -21,7 +21,7 @@ OUTLINE_SAID = "White line: where the model estimates the tumour. No segmentatio
 @st.fragment
 def draw(task: Task, image: Slice, heat: HeatMap | None, outline: Outline | None, *, key: str) -> None:
     """Picture and controls; a control runs only this function again, never the model."""
-    acting.check()
+    kept.check()
     with failures.told():
         box = st.container(key="viewer", gap=None)
         with st.container(key="controls", horizontal=True, vertical_alignment="bottom", gap="medium"):

@@ -69,12 +69,16 @@ def add_patient(store: Store, actor: Actor, new: PatientCreate) -> PatientPublic
     return write(store.engine, work)
 
 
-def get_patient(store: Store, actor: Actor, public_id: uuid.UUID | str) -> PatientView:
-    """One patient's record, and a note in the trail that it was looked at. Raises NotAllowed, NotFound."""
+def get_patient(store: Store, actor: Actor, public_id: uuid.UUID | str, *, again: bool = False) -> PatientView:
+    """One patient's record as it stands now, and a note in the trail that it was looked at.
+
+    ``again`` says that the look was noted moments ago, as for a study. Raises NotAllowed, NotFound.
+    """
 
     def work(session: Session) -> PatientView:
         patient = find(session, actor, Action.PATIENT_VIEW, public_id)
-        audit.record(session, actor, Action.PATIENT_VIEW, f"patient {patient.public_id}")
+        if not again:
+            audit.record(session, actor, Action.PATIENT_VIEW, f"patient {patient.public_id}")
         assigned = session.exec(
             select(User)
             .join(PatientDoctor, col(PatientDoctor.doctor_id) == col(User.id))
@@ -92,7 +96,10 @@ def get_patient(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Patie
         )
 
     with noting_refusals(store.engine, actor, Action.PATIENT_VIEW, public_id):
-        return write(store.engine, work)
+        if not again:
+            return write(store.engine, work)
+        with reading(store.engine) as session:
+            return work(session)
 
 
 def edit_patient(store: Store, actor: Actor, public_id: uuid.UUID | str, version: int, new: PatientCreate) -> None:

@@ -99,16 +99,23 @@ def save_study(store: Store, actor: Actor, new: NewStudy) -> StudyView:
         return write(store.engine, work)
 
 
-def get_study(store: Store, actor: Actor, public_id: uuid.UUID | str) -> StudyView:
-    """One study, and a note in the trail that it was looked at. Raises NotAllowed, NotFound."""
+def get_study(store: Store, actor: Actor, public_id: uuid.UUID | str, *, again: bool = False) -> StudyView:
+    """One study as it stands now, and a note in the trail that it was looked at. Raises NotAllowed, NotFound.
+
+    ``again`` says that the look was noted moments ago: a page that is drawn anew at every click notes it once.
+    """
 
     def work(session: Session) -> StudyView:
         study = one_study(session, actor, Action.STUDY_VIEW, public_id)
-        audit.record(session, actor, Action.STUDY_VIEW, f"study {study.public_id}")
+        if not again:
+            audit.record(session, actor, Action.STUDY_VIEW, f"study {study.public_id}")
         return view_of(session, study)
 
     with noting_refusals(store.engine, actor, Action.STUDY_VIEW, public_id):
-        return write(store.engine, work)
+        if not again:
+            return write(store.engine, work)
+        with reading(store.engine) as session:
+            return work(session)
 
 
 def read_file(

@@ -96,11 +96,10 @@ def test_nobody_but_the_reader_reviews_and_releases(bench, actors, doctor, answe
 def test_two_studies_of_one_patient_stand_side_by_side_the_earlier_first(bench, doctor, answers):
     later = save(bench, doctor, answers[0], day=date(2024, 5, 1))
     earlier = save(bench, doctor, answers[1], day=date(2023, 5, 1))
-    pair = followup.side_by_side(bench, doctor, later.public_id, earlier.public_id)
-    assert [stored.view.public_id for stored in pair] == [earlier.public_id, later.public_id]
+    assert followup.side_by_side(later, earlier) == (earlier, later)
     stranger = save(bench, doctor, answers[1], name="Somebody Else")
     with pytest.raises(InvalidRecord, match="two patients"):
-        followup.side_by_side(bench, doctor, later.public_id, stranger.public_id)
+        followup.side_by_side(later, stranger)
 
 
 def test_another_model_that_serves_is_asked_about_the_stored_slice(bench, doctor, answers, tmp_path):
