@@ -12,7 +12,8 @@ from sqlalchemy import delete, update
 from services.errors import InvalidRecord
 from services.records import audit
 from services.records.backup import back_up, restore
-from services.records.chain import BEGINNING, verify
+from services.records.chain import BEGINNING
+from services.records.chain import verify_by_command as verify
 from services.records.database import last, write
 from services.records.heads import NotedHeads, heads_of, keep_heads
 from services.records.store import open_store
