@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -16,6 +18,14 @@ from tests.training.drawn import SHALLOW_RESNET
 from training.strange import strange_pictures
 
 LABELS = ("glioma", "meningioma", "pituitary", "notumor")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_graphs_left() -> Iterator[None]:
+    """Keras keeps the graphs of every network that was built; a worker that runs many files would hold gigabytes."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
