@@ -19,6 +19,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from services.imaging.phantom import as_png
 from services.settings import ROOT, Settings
 from services.workflow import Workbench
 from tools.demo_app import chromium, running_app, set_viewport
@@ -27,6 +28,7 @@ from tools.demo_data import fill
 FOLDER = ROOT / "docs" / "screens"
 SIZES = ((1440, 900), (390, 844))
 TALLEST = 2600
+SEVERAL = ("axial_t1c_meningioma", "axial_t2_healthy", "axial_t1c_glioma")
 PATIENCE = 240
 NAME_FIELD = '[class*="st-key-signin_name"] input'
 STILL = "return document.querySelector('[data-testid=\"stApp\"]')?.getAttribute('data-test-script-state')"
@@ -47,6 +49,18 @@ def nothing(driver: WebDriver) -> None:
 def try_sample(driver: WebDriver) -> None:
     """One click on a sample of the upload page."""
     click(driver, ".st-key-try_sample_coronal_t1c_pituitary button")
+
+
+def upload_several(driver: WebDriver) -> None:
+    """Three slices as one study."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"slice-{number}.png" for number in range(1, len(SEVERAL) + 1)]
+        for file, phantom in zip(files, SEVERAL, strict=True):
+            file.write_bytes(as_png(phantom))
+        zone = driver.find_element(By.CSS_SELECTOR, '[data-testid="stFileUploaderDropzoneInput"]')
+        zone.send_keys("\n".join(map(str, files)))
+        WebDriverWait(driver, PATIENCE).until(lambda d: d.find_elements(By.CSS_SELECTOR, ".st-key-several"))
+        settle(driver)
 
 
 def open_a_study(driver: WebDriver) -> None:
@@ -83,6 +97,7 @@ SHOTS = (
     Shot("home", "doctor", ""),
     Shot("analyse-empty", "doctor", "analyse"),
     Shot("analyse", "doctor", "analyse", try_sample),
+    Shot("analyse-several", "doctor", "analyse", upload_several),
     Shot("history", "doctor", "history"),
     Shot("study", "doctor", "history?verdict=answered", open_a_study),
     Shot("patients", "doctor", "patients"),
