@@ -62,8 +62,10 @@ def details(view: PatientView) -> None:
     record = view.record
     lines = [
         ("Name", record.name), ("Hospital identifier", record.identifier), ("Born", words.day(record.birth_date)),
-        ("Sex", record.sex.value), ("Phone", record.phone), ("Mail", record.mail), ("Address", record.address),
+        ("Sex", record.sex.value),
     ]  # fmt: skip
+    if view.held:
+        lines += [("Phone", record.phone), ("Mail", record.mail), ("Address", record.address)]
     st.subheader("Record", anchor=False)
     st.table(
         {"Field": [name for name, _ in lines], "Value": [words.plain(value or words.DASH) for _, value in lines]},
@@ -102,7 +104,10 @@ def sharing(view: PatientView) -> None:
     """Who sees all studies of this patient, and the form to add somebody."""
     st.subheader("Doctors", anchor=False)
     if not view.held:
-        st.caption("You see this record because you examined the patient. Who entered it can share it with you.")
+        st.caption(
+            "You see who this is because you examined the patient. Contact and notes are seen by those with whom the "
+            "record is shared; who entered it can share it with you."
+        )
         return
     if not view.doctors:
         st.caption("Nobody but you sees studies that others read." if mine(view) else "Nobody else is assigned.")

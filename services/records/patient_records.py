@@ -18,6 +18,7 @@ from services.records.store import Store
 from services.records.tables import (
     Outcome,
     Patient,
+    PatientBase,
     PatientCreate,
     PatientDoctor,
     PatientPublic,
@@ -40,8 +41,9 @@ class Person:
 class PatientView:
     """A patient's record as somebody who may see it sees it.
 
-    ``version`` counts its changes; ``held`` says whether the actor may change and share it. ``doctors`` are those
-    assigned besides the one who ``entered`` it, by name. ``account`` is the patient's own, None where none is linked.
+    ``version`` counts its changes; ``held`` says whether the actor may change and share it. Who only examined the
+    patient sees who it is: contact, notes and account are left empty. ``doctors`` are those assigned besides the one
+    who ``entered`` it, by name. ``account`` is the patient's own, None where none is linked.
     """
 
     public_id: uuid.UUID
@@ -85,14 +87,18 @@ def get_patient(store: Store, actor: Actor, public_id: uuid.UUID | str, *, again
             .where(PatientDoctor.patient_id == patient.id, User.id != patient.created_by_id)
             .order_by(col(User.full_name), col(User.id))
         ).all()
+        held = actor.user_id in {patient.created_by_id, *(user.id for user in assigned)}
+        # Saving a study with a known identifier is enough to have examined the patient, and must not open what those
+        # who hold the record wrote down.
+        seen = patient if held else PatientBase.model_validate(patient)
         return PatientView(
             public_id=patient.public_id,
-            record=PatientRecord.model_validate(patient),
+            record=PatientRecord.model_validate(seen.model_dump()),
             version=patient.version,
-            held=actor.user_id in {patient.created_by_id, *(user.id for user in assigned)},
+            held=held,
             entered=person(session.get_one(User, patient.created_by_id)),
             doctors=tuple(map(person, assigned)),
-            account=person(session.get_one(User, patient.account_id)) if patient.account_id else None,
+            account=person(session.get_one(User, patient.account_id)) if held and patient.account_id else None,
         )
 
     with noting_refusals(store.engine, actor, Action.PATIENT_VIEW, public_id):

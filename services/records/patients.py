@@ -55,8 +55,8 @@ def find_or_make(session: Session, actor: Actor, new: PatientCreate) -> Patient:
     """The row for a patient as typed, inside the running transaction.
 
     The stored patient with this identifier is used where name, birth date and sex agree as far as both are known; what
-    was unknown is filled in. Without an identifier nobody can tell whether two are one, so a new row is made. Raises
-    InvalidRecord for a conflict, in words that do not tell what is stored.
+    was unknown is filled in where the actor holds the patient. Without an identifier nobody can tell whether two are
+    one, so a new row is made. Raises InvalidRecord for a conflict, in words that do not tell what is stored.
     """
     known = None
     if new.identifier:
@@ -80,11 +80,16 @@ def find_or_make(session: Session, actor: Actor, new: PatientCreate) -> Patient:
             "Check the identifier and the patient's details."
         )
     completed = (known.birth_date or new.birth_date, new.sex if known.sex is Sex.UNKNOWN else known.sex)
-    if completed != (known.birth_date, known.sex):
+    if completed != (known.birth_date, known.sex) and _holds(session, actor, known):
         known.birth_date, known.sex = completed
         known.version += 1
         audit.record(session, actor, "patient.complete", f"patient {known.public_id}")
     return known
+
+
+def _holds(session: Session, actor: Actor, patient: Patient) -> bool:
+    held = select(Patient.id).where(Patient.id == patient.id, visible_patients(actor, Action.PATIENT_EDIT))
+    return session.exec(held).first() is not None
 
 
 def find_patients(store: Store, actor: Actor, text: str = "", limit: int = 20) -> tuple[PatientPublic, ...]:

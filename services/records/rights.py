@@ -107,7 +107,7 @@ class Scope(StrEnum):
 
     RELEASED is the released results of the patient whose account this is. OWN is a doctor's own and shared: studies
     that they read, and those of patients who are shared with them; patients whom they entered, are assigned to or have
-    examined. HELD leaves out those whom they only examined.
+    examined, of whom they see identity and own studies only. HELD leaves out those whom they only examined.
     """
 
     NONE = "none"

@@ -124,6 +124,26 @@ def test_choosing_a_patient_is_a_look_and_saving_notes_itself(store, doctor, act
     ]
 
 
+def test_who_only_examined_a_patient_sees_who_it_is_and_changes_nothing(store, doctor, actors, make_study):
+    other = actors["colleague"]
+    unknown = PatientCreate(**ANNA.model_dump() | {"birth_date": None, "sex": Sex.UNKNOWN})
+    anna = add_patient(store, doctor, unknown).public_id
+    link_account(store, doctor, anna, actors["patient"].public_id)
+    typed = make_study(name=ANNA.name, identifier=ANNA.identifier)
+    assert save_study(store, other, typed).patient.public_id == anna
+    view = get_patient(store, other, anna)
+    assert (view.record.name, view.record.identifier, view.held) == (ANNA.name, ANNA.identifier, False)
+    assert (view.record.phone, view.record.notes, view.account) == ("", "", None)
+    view = get_patient(store, doctor, anna)
+    assert (view.record.model_dump(), view.version) == (unknown.model_dump(), 1)
+    assert view.account is not None
+    share_patient(store, doctor, anna, other.public_id)
+    save_study(store, other, make_study(name=ANNA.name, identifier=ANNA.identifier))
+    view = get_patient(store, other, anna)
+    assert (view.record.model_dump(), view.version) == (ANNA.model_dump(), 2)
+    assert [event[0] for event in trail(store)].count("patient.complete") == 1
+
+
 def test_sharing_opens_the_studies_and_ends(store, doctor, actors, make_study, anna):
     other = actors["colleague"]
     study = save_study(store, doctor, dataclasses.replace(make_study(), patient=ChosenPatient(anna)))
