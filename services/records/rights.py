@@ -47,7 +47,8 @@ _PENDING = {
 class Actor:
     """The person on whose behalf a service is called; made by services/records/people.py only.
 
-    While something is ``pending`` the person may look after the account itself and do nothing else.
+    While something is ``pending`` the person may look after the account itself and do nothing else. ``proof`` stands
+    for the password of that moment: a session is opened only while it is still the account's.
     """
 
     user_id: int
@@ -57,6 +58,7 @@ class Actor:
     role: Role
     origin: Origin = field(default=HERE, compare=False)
     pending: Pending | None = field(default=None, compare=False)
+    proof: str = field(default="", compare=False, repr=False)
 
 
 class Action(StrEnum):
