@@ -22,6 +22,7 @@ from services.imaging.limits import Limits, enough_memory
 from services.inference.engine import Engine
 from services.inference.prediction import Prediction, Verdict
 from services.inference.repository import ModelRepository
+from services.records.spreadsheet import safe
 from services.settings import get_settings
 from services.tasks import get_task
 from services.tasks.task import Task
@@ -135,6 +136,7 @@ def _writing(out: Path) -> Iterator[None]:
 def write_table(out: Path, heads: list[str], rows: Iterable[Row]) -> Counter[str]:
     """Write a CSV, which appears under its name when it is complete, and count its verdicts.
 
+    A cell that a spreadsheet might run, such as a file's name that begins with =, gets an apostrophe in front.
     Raises FalxError before the first row is asked for where nothing can be written there, later where the disk fails;
     what ``rows`` raises passes. A part of a table is deleted.
     """
@@ -151,7 +153,7 @@ def write_table(out: Path, heads: list[str], rows: Iterable[Row]) -> Counter[str
             writer.writeheader()
         for row in rows:
             with _writing(out):
-                writer.writerow(row)
+                writer.writerow({head: safe(cell) for head, cell in row.items()})
             verdicts[row["verdict"]] += 1
         with _writing(out):
             target.close()

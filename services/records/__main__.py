@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from services.errors import FalxError
+from services.records import audit
 from services.records.backup import back_up
 from services.records.backup import restore as restore_store
 from services.records.chain import Head, verify_by_command
@@ -35,6 +36,11 @@ PASSWORD_VARIABLE = "FALX_ADMIN_PASSWORD"
 commands = typer.Typer(
     help="Set up and look after Falx's database and file store.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+
+
+@commands.callback()
+def _begin() -> None:
+    audit.as_command()
 
 
 @commands.command()

@@ -7,6 +7,8 @@ for nobody, and no two can wait for each other.
 
 from __future__ import annotations
 
+import getpass
+import os
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -22,8 +24,29 @@ from services.records.tables import AuditEvent, AuditHead, Outcome, User
 
 # What is noted beside the actions that take a right of their own (rights.Action).
 SIGN_IN, SIGN_OUT = "sign-in", "sign-out"
+# A right password that waits for the code, and a password asked for again of somebody who is signed in.
+PASSWORD, PROOF = "sign-in.password", "account.proof"
 PREDICTION, OVERRULE, REPORT = "prediction.ask", "gate.overrule", "report.write"
 _WAITING = "audit"
+_LONGEST_NAME = 64
+_nobody = ""
+
+
+def as_command() -> None:
+    """Let this process's events without an actor name the operating system's user, as "command:NAME"."""
+    global _nobody
+    # Not by the environment, which the user may set as they like.
+    _nobody = f"command:{_system_user()}"[:_LONGEST_NAME]
+
+
+def _system_user() -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        # No such list on this system, or a container's user without a name.
+        return str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
 
 
 def record(
@@ -37,8 +60,8 @@ def record(
 ) -> None:
     """Append an event to the running transaction of database.write.
 
-    ``actor`` is None where nobody is signed in; ``origin`` is where such a one asks from, an actor carries it. ``what``
-    names an object by kind and public id, never by a person's name.
+    ``actor`` is None where nobody is signed in, or in a command (see as_command); ``origin`` is where such a one asks
+    from, an actor carries it. ``what`` names an object by kind and public id, never by a person's name.
     """
     waiting: list[dict[str, Any]] = session.info.setdefault(_WAITING, [])
     if not waiting:
@@ -46,7 +69,7 @@ def record(
     waiting.append(
         {
             "user_id": actor.user_id if actor else None,
-            "who": actor.username if actor else "",
+            "who": actor.username if actor else _nobody,
             "address": (actor.origin if actor else origin).address[:64],
             "action": action,
             "object": what[:100],

@@ -17,6 +17,7 @@ from services.records.sessions import account_of, end_all
 from services.records.store import Store
 from services.records.tables import (
     AuditEvent,
+    Outcome,
     Patient,
     PatientPublic,
     Profile,
@@ -118,7 +119,10 @@ def export_own(store: Store, actor: Actor) -> dict[str, Any]:
 
 
 def prove(store: Store, actor: Actor, password: str) -> None:
-    """Raise SignInRefused unless it is the actor's password; slowed down like a sign-in, for an unlocked screen."""
+    """Raise SignInRefused unless it is the actor's password; slowed down like a sign-in, for an unlocked screen.
+
+    What is refused is noted in the trail.
+    """
     name = throttle.of_name(actor.username)
 
     def attempt(session: Session) -> str:
@@ -126,9 +130,13 @@ def prove(store: Store, actor: Actor, password: str) -> None:
         throttle.take_attempt(session, name)
         return session.get_one(User, actor.user_id).password_hash
 
-    stored = write(store.engine, attempt)
-    if not is_password(stored, password):
-        raise SignInRefused("Your password is wrong. Check it and try again.")
+    try:
+        stored = write(store.engine, attempt)
+        if not is_password(stored, password):
+            raise SignInRefused("Your password is wrong. Check it and try again.")
+    except SignInRefused:
+        audit.note(store.engine, actor, audit.PROOF, f"account {actor.public_id}", Outcome.REFUSED)
+        raise
     write(store.engine, lambda session: throttle.forgive(session, name))
 
 

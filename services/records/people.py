@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete, select, update
 
-from services.errors import CodeNeeded, InvalidRecord, SignInRefused
+from services.errors import CodeNeeded, InvalidRecord, NotAllowed, SignInRefused
 from services.records import audit, throttle
 from services.records.columns import now
 from services.records.database import key_of, reading, write
@@ -143,6 +143,8 @@ def authenticate(store: Store, username: str, password: str, origin: Origin = HE
         throttle.forgive(session, throttle.of_name(name))
         throttle.give_back(session, address)
         if has_second_factor(session, key_of(current)):
+            # Nobody is signed in yet, but somebody has the password.
+            audit.record(session, None, audit.PASSWORD, f"account {current.public_id}", origin=origin)
             return HalfSignIn(key_of(current), current.username, now(), current.password_hash)
         actor = actor_of(session, current, origin, demo=store.demo)
         audit.record(session, actor, audit.SIGN_IN, f"account {current.public_id}")
@@ -157,13 +159,19 @@ def authenticate(store: Store, username: str, password: str, origin: Origin = HE
 
 
 def open_session(store: Store, actor: Actor) -> str:
-    """A random token for the browser of a person who has just signed in; the database keeps only its hash."""
+    """A random token for the browser of a person who has just signed in; the database keeps only its hash.
+
+    Raises NotAllowed where the account was closed, or its password changed, since the actor was made.
+    """
     token = secrets.token_urlsafe(32)
 
     def work(session: Session) -> None:
         # Locked, so that nothing which ends all sessions of the account can miss this one.
-        session.get(User, actor.user_id, with_for_update=True)
+        user = session.get(User, actor.user_id, with_for_update=True)
         confirm(session, actor)
+        # What ended all sessions with the old password must not be outlived by a sign-in with it.
+        if user is None or proof_of(user) != actor.proof:
+            raise NotAllowed("Your password has changed since you signed in. Sign in again.")
         moment = now()
         session.exec(delete(SignInSession).where(col(SignInSession.expires) < moment - KEEP_ENDED))
         session.add(
@@ -251,5 +259,12 @@ def actor_of(session: Session, user: User, origin: Origin, *, demo: bool) -> Act
     elif user.role is Role.PATIENT and not user.demo:
         linked = session.exec(select(Patient.id).where(Patient.account_id == user.id)).first()
         pending = Pending.LINK if linked is None else None
-    images = user.sees_images
-    return Actor(key_of(user), user.public_id, user.username, user.full_name, user.role, origin, pending, images)
+    return Actor(
+        key_of(user), user.public_id, user.username, user.full_name, user.role, origin, pending, proof_of(user),
+        user.sees_images,
+    )  # fmt: skip
+
+
+def proof_of(user: User) -> str:
+    """What changes with the account's password and tells nothing of it (see Actor.proof)."""
+    return token_hash(user.password_hash)

@@ -47,8 +47,9 @@ _PENDING = {
 class Actor:
     """The person on whose behalf a service is called; made by services/records/people.py only.
 
-    While something is ``pending`` the person may look after the account itself and do nothing else. ``images`` says
-    that an administrator holds the right to see images, which another has given for some hours.
+    While something is ``pending`` the person may look after the account itself and do nothing else. ``proof`` stands
+    for the password of that moment: a session is opened only while it is still the account's. ``images`` says that an
+    administrator holds the right to see images, which another has given for some hours.
     """
 
     user_id: int
@@ -58,6 +59,7 @@ class Actor:
     role: Role
     origin: Origin = field(default=HERE, compare=False)
     pending: Pending | None = field(default=None, compare=False)
+    proof: str = field(default="", compare=False, repr=False)
     images: bool = False
 
 

@@ -149,7 +149,6 @@ def complete(store: Store, half: HalfSignIn, code: str, origin: Origin = HERE) -
     Raises SignInRefused with one text for every reason; with another where too many codes were tried.
     """
     counted, address = throttle.of_code(half.user_id), throttle.of_address(origin)
-    write(store.engine, lambda session: throttle.take_attempt(session, counted, address))
 
     def finish(session: Session) -> Actor:
         user = session.get(User, half.user_id, with_for_update=True)
@@ -168,6 +167,7 @@ def complete(store: Store, half: HalfSignIn, code: str, origin: Origin = HERE) -
         return actor
 
     try:
+        write(store.engine, lambda session: throttle.take_attempt(session, counted, address))
         return write(store.engine, finish)
     except SignInRefused:
         write(store.engine, lambda session: _note_refusal(session, half.user_id, origin))

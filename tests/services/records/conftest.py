@@ -22,6 +22,7 @@ from services.records.database import make_engine, write
 from services.records.folder import FolderVault
 from services.records.parts import NewImage
 from services.records.passwords import hash_password
+from services.records.people import proof_of
 from services.records.rights import Actor
 from services.records.schema import migrate
 from services.records.sealing import make_keyring
@@ -152,7 +153,7 @@ def actors(store: Store, password_hash: str) -> dict[str, Actor]:
         ]
         session.add_all(users)
         session.flush()
-        return {u.username: Actor(u.id, u.public_id, u.username, u.full_name, u.role) for u in users}
+        return {u.username: Actor(u.id, u.public_id, u.username, u.full_name, u.role, proof=proof_of(u)) for u in users}
 
     return write(store.engine, work)
 

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import pwd
 
+import pyotp
 import pytest
 
-from services.errors import NotAllowed, NotFound, SignInRefused, Unavailable
-from services.records import passwords
+from services.errors import CodeNeeded, NotAllowed, NotFound, SignInRefused, Unavailable
+from services.records import audit, passwords
 from services.records.chain import verify_by_command as verify
 from services.records.demo import close_demo_accounts, ensure_demo_accounts
 from services.records.filters import StudyFilters
 from services.records.history import counts, find_studies
+from services.records.own_account import prove
 from services.records.patients import find_patients
 from services.records.people import authenticate, close_session, create_user, open_session
 from services.records.rights import Origin
+from services.records.second_factor import complete, new_secret, turn_on
+from services.records.store import open_store
 from services.records.studies import get_study, read_file, save_study
 from services.records.tables import UserCreate
+from services.settings import Settings
 from tests.services.records.conftest import PASSWORD
+from tests.services.records.test_startup import command
 from tests.services.records.trail_rows import rows
 
 WARD = Origin("192.0.2.7", "Firefox")
@@ -55,6 +63,42 @@ def test_a_sign_in_that_has_to_wait(store, doctor, monkeypatch):
             authenticate(store, "doctor", "a wrong password", WARD)
     assert noted(store)[-2][3] == f"account {doctor.public_id}"
     assert noted(store)[-1] == ("", "192.0.2.7", "sign-in", "account has to wait", "refused")
+
+
+def test_a_code_that_is_missing_wrong_or_has_to_wait(store, doctor):
+    secret = new_secret()
+    turn_on(store, doctor, PASSWORD, secret, pyotp.TOTP(secret).now())
+    with pytest.raises(CodeNeeded) as asked:
+        authenticate(store, "doctor", PASSWORD, WARD)
+    for _ in range(6):
+        with pytest.raises(SignInRefused):
+            complete(store, asked.value.half, "no code", WARD)
+    account = f"account {doctor.public_id}"
+    assert noted(store)[1:] == [
+        ("", "192.0.2.7", "sign-in.password", account, "done"),
+        *[("", "192.0.2.7", "sign-in", account, "refused")] * 6,
+    ]
+
+
+def test_a_password_asked_for_again_that_is_wrong_or_has_to_wait(store, doctor, monkeypatch):
+    monkeypatch.setattr(passwords, "HASHER", Fast())
+    for _ in range(9):
+        with pytest.raises(SignInRefused):
+            prove(store, doctor, "a wrong password")
+    account = f"account {doctor.public_id}"
+    assert noted(store) == [("doctor", "192.0.2.7", "account.proof", account, "refused")] * 9
+
+
+def test_a_command_is_noted_under_the_systems_user_and_the_app_under_nobody(address, tmp_path):
+    password, at = "four words that fit", {"DATABASE_URL": address}
+    assert command(tmp_path, "create-admin", "--username", "chief", FALX_ADMIN_PASSWORD=password, **at)[0] == 0
+    assert command(tmp_path, "backup", str(tmp_path / "backup"), USER="somebody", LOGNAME="somebody", **at)[0] == 0
+    with open_store(Settings(_env_file=None, database_url=address, var_dir=tmp_path / "var")) as store:
+        audit.note(store.engine, None, "a", "o")
+        me = f"command:{pwd.getpwuid(os.getuid()).pw_name}"
+        assert [(who, action) for who, _, action, _, _ in noted(store)] == [
+            (me, "account.create"), (me, "store.backup"), ("", "a"),
+        ]  # fmt: skip
 
 
 class Fast:

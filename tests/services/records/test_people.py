@@ -13,6 +13,7 @@ from services.errors import InvalidRecord, SettingsError, SignInRefused
 from services.records import passwords
 from services.records.database import reading, write
 from services.records.demo import DEMO_ACCOUNTS, close_demo_accounts, ensure_demo_accounts
+from services.records.passwords import hash_password
 from services.records.people import (
     actor_for_token,
     authenticate,
@@ -129,7 +130,21 @@ def test_bad_passwords_are_refused_for_new_accounts(store, actors, password):
     assert len(list_users(store, actors["admin"])) == len(actors)
 
 
-@pytest.mark.parametrize("password", ["twelve chars", "𝔄" * 12, "密码" * 64])
+@pytest.mark.parametrize(
+    "password",
+    ["passwordpassword", "123456789012", "Password123!", "letmeinletmein", "iloveyou1234", "PASSWORD1234",
+     "𝔓assword!2025", "aaaaaaaaaaaa", "abcabcabcabc", "987654321098", "zyxwvutsrqpon", "qwertyuiopas", "Mnbvcxzlkjhg!",
+     "1qaz2wsx3edc", "Trustno1____", "somebody1234", "Sunshine 2025!", "!!!!!!!!!!!!"],
+)  # fmt: skip
+def test_what_guessers_try_first_is_refused(password):
+    with pytest.raises(InvalidRecord, match="first that anybody would try"):
+        hash_password(password, username="somebody")
+
+
+@pytest.mark.parametrize(
+    "password", ["twelve chars", "𝔗𝔴𝔢𝔩𝔳𝔢 𝔠𝔥𝔞𝔯𝔰", "".join(chr(0x4E00 + n) for n in range(128)), "846201937465",
+                 "abc846201937", "correct horse battery staple 1234", "a passphrase, a passphrase"]
+)  # fmt: skip
 def test_any_characters_from_12_to_128_do(store, actors, password):
     made = create_user(store, actors["admin"], UserCreate(username="Neu", full_name="New", role="doctor"), password)
     assert made.username == "neu"

@@ -8,14 +8,18 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select, update
 
+from services.errors import NotAllowed
 from services.records.columns import now
 from services.records.database import reading, write
+from services.records.own_account import change_password
 from services.records.people import (
     actor_for_token,
+    authenticate,
     close_session,
     open_session,
 )
 from services.records.tables import Role, SignInSession, User
+from tests.services.records.conftest import PASSWORD
 from tests.services.records.kept import events
 
 
@@ -33,6 +37,21 @@ def test_a_session_opens_lasts_and_ends(store, doctor):
     assert actor_for_token(store, token) is None
     assert actor_for_token(store, other) == doctor
     assert [e[2] for e in events(store)] == ["sign-out"]
+
+
+def test_a_sign_in_with_a_password_that_was_changed_meanwhile_opens_no_session(store, doctor):
+    before = authenticate(store, "doctor", PASSWORD)
+    change_password(store, doctor, PASSWORD, "another passphrase")
+    with pytest.raises(NotAllowed, match="password has changed"):
+        open_session(store, before)
+    # Nor does an actor that nobody signed in for.
+    with pytest.raises(NotAllowed):
+        open_session(store, dataclasses.replace(doctor, proof=""))
+    after = authenticate(store, "doctor", "another passphrase")
+    assert actor_for_token(store, open_session(store, after)) == doctor
+    # The one who is signed in carries nothing that the password could be guessed from.
+    with reading(store.engine) as session:
+        assert session.exec(select(User.password_hash).where(User.id == doctor.user_id)).one() not in repr(vars(after))
 
 
 @pytest.mark.parametrize("token", ["", "x", "\ud800", "' OR 1=1 --", "x" * 100_000])
