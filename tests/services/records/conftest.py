@@ -17,6 +17,7 @@ from sqlalchemy import Engine, insert
 from sqlmodel import SQLModel
 
 from services.inference.prediction import ModelRef, Prediction, Verdict
+from services.records.bucket import BucketVault
 from services.records.chain import BEGINNING, HEAD_ID
 from services.records.database import make_engine, write
 from services.records.folder import FolderVault
@@ -135,6 +136,37 @@ def store(address: str, tmp_path: Path) -> Iterator[Store]:
         key=lambda: "the key of the tests, varied and long",
     ) as opened:
         yield opened
+
+
+@pytest.fixture
+def place(tmp_path, request):
+    """A function that opens an empty place: a database of that kind without tables, and a folder or a bucket."""
+    opened = []
+
+    def make(database, keys=PLAIN, in_bucket=False):
+        name = f"place-{len(opened)}"
+        mysql = database == "mariadb"
+        address = request.getfixturevalue("new_mariadb")() if mysql else f"sqlite:///{tmp_path}/{name}.db"
+        engine = make_engine(address)
+        if in_bucket:
+            bucket = request.getfixturevalue("new_bucket")()
+            vault = BucketVault(bucket, request.getfixturevalue("s3_endpoint"), engine, keys)
+        else:
+            vault = FolderVault(tmp_path / name, keys)
+        opened.append(
+            Store(
+                engine,
+                vault,
+                demo=False,
+                sign_in_lasts=timedelta(days=1),
+                key=lambda: "the key of the tests, varied and long",
+            )
+        )
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture(scope="session")
