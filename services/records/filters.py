@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from services.inference.prediction import Verdict
 from services.records.columns import now
@@ -16,6 +18,8 @@ from services.records.tables import Patient, PredictionRow, State, Study, User
 from services.tasks import TASKS
 
 WEEK = timedelta(days=7)
+# So many rows are looked up one by one in no time; of what is more frequent, a list's first page is soon found.
+FEW = 500
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
     asked: list[ColumnElement[bool]] = []
     words = contains_words(filters.patient)
     if words:
-        asked.append(col(Study.patient_id).in_(select(Patient.id).where(*words)))
+        asked.append(select(Patient.id).where(col(Patient.id) == col(Study.patient_id), *words).exists())
     if filters.patient_public_id is not None:
         asked.append(
             col(Study.patient_id).in_(select(Patient.id).where(Patient.public_id == filters.patient_public_id))
@@ -109,3 +113,26 @@ def conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
     elif filters.verdict is not None:
         asked.append(answer.where(PredictionRow.verdict == filters.verdict).exists())
     return asked
+
+
+def narrowed(session: Session, filters: StudyFilters) -> list[ColumnElement[bool]]:
+    """Conditions that say no more than ``conditions``, but name what is rare by its keys.
+
+    A list is read along its order until a page is full. Where hardly anything fits, that would be to its end: whatever
+    an index finds fewer than FEW of is looked up from there instead.
+    """
+    answers, asked = select(PredictionRow.study_id), []
+    if (filters.least, filters.most) != (0.0, 1.0):
+        asked.append(answers.where(col(PredictionRow.confidence).between(filters.least, filters.most)))
+    if filters.network is not None:
+        asked.append(answers.where(PredictionRow.network == filters.network))
+    if filters.label is not None:
+        asked.append(answers.where(PredictionRow.label == filters.label))
+    if filters.positive:
+        asked.append(answers.where(positive()))
+    rare: list[tuple[Any, Sequence[int | None]]] = [
+        (col(Study.id), session.exec(query.limit(FEW + 1)).all()) for query in asked
+    ]
+    if words := contains_words(filters.patient):
+        rare.append((col(Study.patient_id), session.exec(select(Patient.id).where(*words).limit(FEW + 1)).all()))
+    return [column.in_(set(keys)) for column, keys in rare if len(keys) <= FEW]
