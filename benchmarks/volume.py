@@ -1,7 +1,7 @@
 """Whether pages stay as quick with a million predictions as with a thousand.
 
 ``python -m benchmarks.volume`` makes two SQLite files as ``make-load`` does and prints the ratios; ``--predictions``
-takes a smaller number than a million.
+takes a smaller number than a million, and ``--pairs`` fewer turns.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def questions(store: Store, doctor: Actor, researcher: Actor, admin: Actor) -> d
     }
 
 
-def results(predictions: int = MANY) -> list[Result]:
+def results(predictions: int = MANY, pairs: int = PAIRS) -> list[Result]:
     """A figure a page: its questions to the large database over the same to one of a thousand."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -165,12 +165,14 @@ def results(predictions: int = MANY) -> list[Result]:
         small, *there = filled(f"sqlite:///{folder}/few.db", folder / "few", FEW)
         with large, small:
             many, few = questions(large, *here), questions(small, *there)
-            return [measured(page_name, predictions, many[page_name], few[page_name]) for page_name in many]
+            return [measured(name, predictions, many[name], few[name], pairs) for name in many]
 
 
-def measured(name: str, predictions: int, many: Callable[[], object], few: Callable[[], object]) -> Result:
+def measured(
+    name: str, predictions: int, many: Callable[[], object], few: Callable[[], object], pairs: int = PAIRS
+) -> Result:
     """One page's figure."""
-    ours, theirs = by_turns(many, few, pairs=PAIRS)
+    ours, theirs = by_turns(many, few, pairs=pairs)
     meaning = f"what the page asks of a database with {predictions:,} predictions of one doctor, over {FEW:,}"
     ratios = pair_ratios(ours, theirs)
     return Result(name, meaning, ratios, TARGET, milliseconds(ours), milliseconds(theirs), "ms")
@@ -178,9 +180,10 @@ def measured(name: str, predictions: int, many: Callable[[], object], few: Calla
 
 def main(
     predictions: Annotated[int, typer.Option(min=FEW, help="How many the large database holds.")] = MANY,
+    pairs: Annotated[int, typer.Option(min=1, help="How often each question is put to both.")] = PAIRS,
 ) -> None:
     """Print the ratios."""
-    print("\n".join(page.table(results(predictions))))
+    print("\n".join(page.table(results(predictions, pairs))))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, false, func, or_
 from sqlmodel import Session, col, select
 
 from services.inference.prediction import Verdict
@@ -76,9 +76,14 @@ def positive() -> ColumnElement[bool]:
     )
 
 
-def conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
-    """SQL conditions on Study alone; what other tables know is asked in subqueries."""
+def conditions(filters: StudyFilters, *, along: bool = True, by_day: bool = True) -> list[ColumnElement[bool]]:
+    """SQL conditions on Study alone; what other tables know is asked in subqueries.
+
+    With ``along`` the task may be the beginning of an index, with ``by_day`` the study date the end of one; otherwise
+    another condition, or the order, has the better one.
+    """
     asked: list[ColumnElement[bool]] = []
+    day = col(Study.study_date) if by_day else func.coalesce(Study.study_date, Study.study_date)
     words = contains_words(filters.patient)
     if words:
         asked.append(select(Patient.id).where(col(Patient.id) == col(Study.patient_id), *words).exists())
@@ -89,11 +94,12 @@ def conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
     if filters.this_week:
         asked.append(recent())
     if filters.first is not None:
-        asked.append(col(Study.study_date) >= filters.first)
+        asked.append(day >= filters.first)
     if filters.last is not None:
-        asked.append(col(Study.study_date) <= filters.last)
+        asked.append(day <= filters.last)
     if filters.task is not None:
-        asked.append(col(Study.task) == filters.task)
+        # A text joined to nothing is the same, and no database looks for it in an index.
+        asked.append((col(Study.task) if along else col(Study.task) + "") == filters.task)
     if filters.state is not None:
         asked.append(col(Study.state) == filters.state)
     if filters.reader is not None:
@@ -133,6 +139,9 @@ def narrowed(session: Session, filters: StudyFilters) -> list[ColumnElement[bool
     rare: list[tuple[Any, Sequence[int | None]]] = [
         (col(Study.id), session.exec(query.limit(FEW + 1)).all()) for query in asked
     ]
+    if filters.first is not None or filters.last is not None:
+        days = conditions(StudyFilters(first=filters.first, last=filters.last))
+        rare.append((col(Study.id), session.exec(select(Study.id).where(*days).limit(FEW + 1)).all()))
     if words := contains_words(filters.patient):
         rare.append((col(Study.patient_id), session.exec(select(Patient.id).where(*words).limit(FEW + 1)).all()))
-    return [column.in_(set(keys)) for column, keys in rare if len(keys) <= FEW]
+    return [column.in_(set(keys)) if keys else false() for column, keys in rare if len(keys) <= FEW]

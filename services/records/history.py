@@ -236,7 +236,7 @@ def _parts(
     They are chosen from the studies alone, along an index for each part; joined first, MariaDB may sort all of them
     instead.
     """
-    asked = [*rare, *conditions(filters)]
+    from_here = list(rare)
     if after is not None:
         key, tie = col(Study.study_date if _by_day(sort) else Study.created), col(Study.public_id)
         if sort in (Sort.NEWEST, Sort.LATEST_STUDY):
@@ -244,10 +244,16 @@ def _parts(
         else:
             bound, beyond = key >= after.at, or_(key > after.at, and_(key == after.at, tie > after.public_id))
         # The first condition is implied by the second; alone it lets the index start at the right place.
-        asked += [bound, beyond]
+        from_here += [bound, beyond]
+    # Only the first part is read along an index of studies; what is rare is read along none.
     return [
-        select(Study.id).where(part, *asked).order_by(*_order(sort)).limit(size)
-        for part in visible_parts(actor, action)
+        select(Study.id)
+        .where(
+            part, *from_here, *conditions(filters, along=not rare and number == 0, by_day=not rare and _by_day(sort))
+        )
+        .order_by(*_order(sort))
+        .limit(size)
+        for number, part in enumerate(visible_parts(actor, action, along=not rare))
     ]
 
 
