@@ -9,19 +9,20 @@ from itertools import pairwise
 
 import streamlit as st
 
-from pages.view import acting, charts, frame, rows, tiles
+from pages.view import acting, charts, frame, questions, rows, tiles
 from pages.view.charts import Series
 from pages.view.words import DASH, day, interval, moment, plain
 from services.errors import ModelNotFound
 from services.inference.prediction import Verdict
 from services.records.filters import StudyFilters
-from services.records.history import Counts, counts, find_studies
+from services.records.history import MOST_COUNTED, Counts, counts, find_studies
 from services.records.people import list_users
 from services.records.research import MOST_STUDIES, export_deidentified
 from services.records.results import find_results
 from services.records.tables import Role, State
-from services.records.trends import BANDS, Month, agreement, by_month, last_months
+from services.records.trends import BANDS, Agreement, Month, agreement, asked_tasks, by_month, last_months
 from services.tasks import TASKS, get_task
+from services.tasks.task import Task
 
 LATEST, MONTHS, OPEN = 8, 12, "open"
 
@@ -52,27 +53,32 @@ def doctor() -> None:
     trend()
 
 
-def at_least(number: int, numbers: Counts) -> str:
+def at_least(number: int, numbers: Counts | Agreement) -> str:
     """A number of studies as the tiles show it; with a plus where only the newest were counted."""
     return f"{number:,}" if numbers.whole else f"{number:,}+"
 
 
 def trend() -> None:
-    """The answers of the last months, by class or by confidence; uncertain and refused ones have no class."""
+    """A task's answers of the last months, by class or by confidence; uncertain and refused ones have no class."""
+    asked = asked_tasks(acting.store(), acting.person())
+    if not asked:
+        return
     with st.container(key="trend_head", horizontal=True, vertical_alignment="center"):
         st.header("Answers by month of study", anchor=False, width="stretch")
         by = st.segmented_control(
             "Count by", ["class", "confidence"], default="class", required=True, key="trend_by",
             format_func=str.capitalize, label_visibility="collapsed",
         )  # fmt: skip
+    task = questions.choose([get_task(key) for key in asked], key="trend")
     months = last_months(MONTHS)
-    found = by_month(acting.store(), acting.person(), MONTHS)
-    series = by_class(found, months) if by == "class" else by_confidence(found, months)
+    found = by_month(acting.store(), acting.person(), task.key, MONTHS)
+    series = by_class(found, months, task) if by == "class" else by_confidence(found, months)
     charts.counts_by([f"{month:%b}<br>{month:%Y}" for month in months], series, what="Studies", key=f"trend_{by}")
+    if sum(month.studies for month in found) >= MOST_COUNTED:
+        st.caption(f"Counted over the newest {MOST_COUNTED:,} studies, by study date.")
 
 
-def by_class(found: Sequence[Month], months: Sequence[date]) -> list[Series]:
-    task = get_task(acting.TASK)
+def by_class(found: Sequence[Month], months: Sequence[date], task: Task) -> list[Series]:
     tally: Counter[tuple[date, str]] = Counter()
     for m in found:
         answered = m.verdict is Verdict.ANSWERED and m.label in task.class_keys
@@ -135,9 +141,12 @@ def practice() -> None:
     st.header("In practice", anchor=False)
     with tiles.row(4, key="practice"):
         compare = "pages/compare.py"
-        tiles.link("Studies stored", numbers.studies, compare, f"of {numbers.patients} patients")
-        tiles.link("Tumours named", numbers.positive, compare, "by an answer that was certain")
-        tiles.link("Studies reviewed", reviewed, compare, f"{numbers.awaiting} await a review")
+        studies, positive, patients = (
+            at_least(number, numbers) for number in (numbers.studies, numbers.positive, numbers.patients)
+        )
+        tiles.link("Studies stored", studies, compare, f"of {patients} patients")
+        tiles.link("Tumours named", positive, compare, "by an answer that was certain")
+        tiles.link("Studies reviewed", at_least(reviewed, reviews), compare, f"{numbers.awaiting} await a review")
         tiles.link("Reviews that agree", share, compare, f"{reviews.overridden} override the model")
     trend()
     take_away()

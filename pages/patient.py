@@ -76,9 +76,7 @@ def details(view: PatientView) -> None:
     st.caption(words.plain(f"Entered by {view.entered.full_name}."))
     with st.container(key="patient_actions", horizontal=True, vertical_alignment="center"):
         if view.held:
-            st.button(
-                "Edit the record", icon=":material/edit:", key="edit_record", on_click=ask, args=(view,)
-            )
+            st.button("Edit the record", icon=":material/edit:", key="edit_record", on_click=ask, args=(view,))
         theirs = {"person": str(view.public_id)}
         st.page_link("pages/history.py", label="The patient's studies", icon=":material/history:", query_params=theirs)
 

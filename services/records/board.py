@@ -15,9 +15,9 @@ from sqlmodel import Session, col
 from services.inference.prediction import Verdict
 from services.records import audit
 from services.records.database import reading, write
-from services.records.filters import StudyFilters, conditions, own_answer, positive
-from services.records.history import LARGEST_PAGE, StudySummary, find_studies
-from services.records.rights import Action, Actor, confirm, require, visible_studies
+from services.records.filters import StudyFilters, own_answer, positive
+from services.records.history import LARGEST_PAGE, MOST_COUNTED, Sort, StudySummary, chosen, find_studies
+from services.records.rights import Action, Actor, confirm, require
 from services.records.store import Store
 from services.records.tables import PredictionRow, Study
 
@@ -47,8 +47,13 @@ class Board:
 
     @property
     def studies(self) -> int:
-        """All of them."""
+        """All that were counted."""
         return sum(day.studies for day in self.days)
+
+    @property
+    def whole(self) -> bool:
+        """Every study that fits was counted."""
+        return self.studies < MOST_COUNTED
 
     @property
     def answered(self) -> int:
@@ -64,6 +69,7 @@ class Board:
 def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Board:
     """The numbers of the studies that the actor may count and that fit.
 
+    Only the MOST_COUNTED with the latest study dates are counted: where the board is not ``whole``, there may be more.
     Raises NotAllowed, also for filters that name somebody where the actor may not find studies.
     """
     require(actor, Action.BOARD_VIEW)
@@ -71,30 +77,28 @@ def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Bo
     if filters.names_somebody:
         # The numbers of one person's studies by answer are that person's diagnosis.
         require(actor, Action.STUDY_FIND)
-    asked = (visible_studies(actor, Action.BOARD_VIEW), *conditions(filters))
-    # Chosen from the studies alone: the conditions ask the answers' table in subqueries of their own.
-    chosen = select_numbers(col(Study.id)).where(*asked).subquery()
     answered = col(PredictionRow.verdict) == Verdict.ANSWERED
-    by_day = (
-        select_numbers(
-            col(Study.study_date),
-            func.count(),
-            func.sum(case((answered, 1), else_=0)),
-            func.sum(case((and_(answered, positive()), 1), else_=0)),
-        )
-        .select_from(Study)
-        .join(chosen, chosen.c.id == col(Study.id))
-        .outerjoin(PredictionRow, own_answer())
-        .group_by(col(Study.study_date))
-        .order_by(col(Study.study_date))
-    )
-    people = (
-        select_numbers(func.count(func.distinct(Study.patient_id)))
-        .select_from(Study)
-        .join(chosen, chosen.c.id == col(Study.id))
-    )
     with reading(store.engine) as session:
         confirm(session, actor)
+        latest = chosen(session, actor, Action.BOARD_VIEW, filters, sort=Sort.LATEST_STUDY)
+        by_day = (
+            select_numbers(
+                col(Study.study_date),
+                func.count(),
+                func.sum(case((answered, 1), else_=0)),
+                func.sum(case((and_(answered, positive()), 1), else_=0)),
+            )
+            .select_from(Study)
+            .join(latest, latest.c.id == col(Study.id))
+            .outerjoin(PredictionRow, own_answer())
+            .group_by(col(Study.study_date))
+            .order_by(col(Study.study_date))
+        )
+        people = (
+            select_numbers(func.count(func.distinct(Study.patient_id)))
+            .select_from(Study)
+            .join(latest, latest.c.id == col(Study.id))
+        )
         days = session.connection().execute(by_day).all()
         patients = session.connection().execute(people).scalar_one()
     return Board(int(patients), tuple(Day(day, *(int(number or 0) for number in numbers)) for day, *numbers in days))

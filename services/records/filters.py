@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement, and_, false, func, or_
+from sqlmodel import Session, col, select
 
 from services.inference.prediction import Verdict
 from services.records.columns import now
@@ -16,6 +18,8 @@ from services.records.tables import Patient, PredictionRow, State, Study, User
 from services.tasks import TASKS
 
 WEEK = timedelta(days=7)
+# So many rows are looked up one by one in no time; of what is more frequent, a list's first page is soon found.
+FEW = 500
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,17 @@ def positive() -> ColumnElement[bool]:
     )
 
 
-def conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
-    """SQL conditions on Study alone; what other tables know is asked in subqueries."""
+def conditions(filters: StudyFilters, *, along: bool = True, by_day: bool = True) -> list[ColumnElement[bool]]:
+    """SQL conditions on Study alone; what other tables know is asked in subqueries.
+
+    With ``along`` the task may be the beginning of an index, with ``by_day`` the study date the end of one; otherwise
+    another condition, or the order, has the better one.
+    """
     asked: list[ColumnElement[bool]] = []
+    day = col(Study.study_date) if by_day else func.coalesce(Study.study_date, Study.study_date)
     words = contains_words(filters.patient)
     if words:
-        asked.append(col(Study.patient_id).in_(select(Patient.id).where(*words)))
+        asked.append(select(Patient.id).where(col(Patient.id) == col(Study.patient_id), *words).exists())
     if filters.patient_public_id is not None:
         asked.append(
             col(Study.patient_id).in_(select(Patient.id).where(Patient.public_id == filters.patient_public_id))
@@ -90,11 +99,12 @@ def conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
     if filters.this_week:
         asked.append(recent())
     if filters.first is not None:
-        asked.append(col(Study.study_date) >= filters.first)
+        asked.append(day >= filters.first)
     if filters.last is not None:
-        asked.append(col(Study.study_date) <= filters.last)
+        asked.append(day <= filters.last)
     if filters.task is not None:
-        asked.append(col(Study.task) == filters.task)
+        # A text joined to nothing is the same, and no database looks for it in an index.
+        asked.append((col(Study.task) if along else col(Study.task) + "") == filters.task)
     if filters.state is not None:
         asked.append(col(Study.state) == filters.state)
     if filters.reader is not None:
@@ -114,3 +124,29 @@ def conditions(filters: StudyFilters) -> list[ColumnElement[bool]]:
     elif filters.verdict is not None:
         asked.append(answer.where(PredictionRow.verdict == filters.verdict).exists())
     return asked
+
+
+def narrowed(session: Session, filters: StudyFilters) -> list[ColumnElement[bool]]:
+    """Conditions that say no more than ``conditions``, but name what is rare by its keys.
+
+    A list is read along its order until a page is full. Where hardly anything fits, that would be to its end: whatever
+    an index finds fewer than FEW of is looked up from there instead.
+    """
+    answers, asked = select(PredictionRow.study_id), []
+    if (filters.least, filters.most) != (0.0, 1.0):
+        asked.append(answers.where(col(PredictionRow.confidence).between(filters.least, filters.most)))
+    if filters.network is not None:
+        asked.append(answers.where(PredictionRow.network == filters.network))
+    if filters.label is not None:
+        asked.append(answers.where(PredictionRow.label == filters.label))
+    if filters.positive:
+        asked.append(answers.where(positive()))
+    rare: list[tuple[Any, Sequence[int | None]]] = [
+        (col(Study.id), session.exec(query.limit(FEW + 1)).all()) for query in asked
+    ]
+    if filters.first is not None or filters.last is not None:
+        days = conditions(StudyFilters(first=filters.first, last=filters.last))
+        rare.append((col(Study.id), session.exec(select(Study.id).where(*days).limit(FEW + 1)).all()))
+    if words := contains_words(filters.patient):
+        rare.append((col(Study.patient_id), session.exec(select(Patient.id).where(*words).limit(FEW + 1)).all()))
+    return [column.in_(set(keys)) if keys else false() for column, keys in rare if len(keys) <= FEW]

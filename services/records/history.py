@@ -18,13 +18,14 @@ from sqlmodel.sql.expression import SelectOfScalar
 from services.inference.prediction import Verdict
 from services.records import audit
 from services.records.database import key_of, reading
-from services.records.filters import StudyFilters, conditions, own_answer, positive, recent
+from services.records.filters import StudyFilters, conditions, narrowed, own_answer, positive, recent
 from services.records.rights import Action, Actor, confirm, require, visible_parts, visible_studies
 from services.records.store import Store
 from services.records.tables import Decision, Patient, PredictionRow, Review, Sex, State, Study, StudyImage, User
 
 LARGEST_PAGE = 200
 MOST_COUNTED = 2_000
+EVERY = StudyFilters()
 
 
 class Sort(StrEnum):
@@ -163,17 +164,17 @@ def _found(
     # Which right is asked is never the caller's choice: one that only counts would show names.
     require(actor, action)
     size = min(max(limit, 1), LARGEST_PAGE)
-    page = _page(actor, action, filters or StudyFilters(), after, sort, size + 1)
-    query = (
-        select(Study, Patient, User.full_name, PredictionRow)
-        .join(page, page.c.id == col(Study.id))
-        .join(Patient, col(Patient.id) == col(Study.patient_id))
-        .join(User, col(User.id) == col(Study.reader_id))
-        .outerjoin(PredictionRow, own_answer())
-        .order_by(*_order(sort))
-    )
     with reading(store.engine) as session:
         confirm(session, actor)
+        page = chosen(session, actor, action, filters or StudyFilters(), after, sort, size + 1)
+        query = (
+            select(Study, Patient, User.full_name, PredictionRow)
+            .join(page, page.c.id == col(Study.id))
+            .join(Patient, col(Patient.id) == col(Study.patient_id))
+            .join(User, col(User.id) == col(Study.reader_id))
+            .outerjoin(PredictionRow, own_answer())
+            .order_by(*_order(sort))
+        )
         found = session.exec(query).all()
         keys = [study.id for study, *_ in found]
         in_force = select(Review).where(col(Review.study_id).in_(keys), col(Review.superseded).is_(None))
@@ -204,31 +205,36 @@ def counts(store: Store, actor: Actor) -> Counts:
     lately = recent()
     answered = col(PredictionRow.verdict) == Verdict.ANSWERED
     # Counting a million rows takes seconds wherever it is done, so it ends where nobody reads the digits any more.
-    newest = _page(actor, Action.STUDY_COUNT, StudyFilters(), None, Sort.NEWEST, MOST_COUNTED)
-    query = (
-        select_numbers(
-            func.count(),
-            _number(lately),
-            func.count(func.distinct(Study.patient_id)),
-            _number(and_(answered, positive())),
-            _number(and_(lately, col(PredictionRow.verdict) == Verdict.UNCERTAIN)),
-            _number(and_(lately, col(PredictionRow.id).is_(None))),
-            *(_number(col(Study.state) == state) for state in State),
-        )
-        .select_from(Study)
-        .join(newest, newest.c.id == col(Study.id))
-        .outerjoin(PredictionRow, own_answer())
+    query = select_numbers(
+        func.count(),
+        _number(lately),
+        func.count(func.distinct(Study.patient_id)),
+        _number(and_(answered, positive())),
+        _number(and_(lately, col(PredictionRow.verdict) == Verdict.UNCERTAIN)),
+        _number(and_(lately, col(PredictionRow.id).is_(None))),
+        *(_number(col(Study.state) == state) for state in State),
     )
     with reading(store.engine) as session:
         confirm(session, actor)
+        newest = chosen(session, actor, Action.STUDY_COUNT)
+        query = (
+            query.select_from(Study).join(newest, newest.c.id == col(Study.id)).outerjoin(PredictionRow, own_answer())
+        )
         return Counts(*(int(number or 0) for number in session.connection().execute(query).one()))
 
 
-def _page(
-    actor: Actor, action: Action, filters: StudyFilters, after: PageKey | None, sort: Sort, size: int
+def chosen(
+    session: Session,
+    actor: Actor,
+    action: Action,
+    filters: StudyFilters = EVERY,
+    after: PageKey | None = None,
+    sort: Sort = Sort.NEWEST,
+    size: int = MOST_COUNTED,
 ) -> Subquery:
-    """The keys of the first ``size`` studies from ``after`` on, in their order."""
-    parts = [part.subquery() for part in _parts(actor, action, filters, after, sort, size)]
+    """The keys of the first ``size`` studies from ``after`` on that ``action`` covers, in their order."""
+    rare = narrowed(session, filters)
+    parts = [part.subquery() for part in _parts(actor, action, filters, after, sort, size, rare)]
     if len(parts) == 1:
         return parts[0]
     every = union_all(*(select(part.c.id) for part in parts)).subquery()
@@ -236,14 +242,20 @@ def _page(
 
 
 def _parts(
-    actor: Actor, action: Action, filters: StudyFilters, after: PageKey | None, sort: Sort, size: int
+    actor: Actor,
+    action: Action,
+    filters: StudyFilters,
+    after: PageKey | None,
+    sort: Sort,
+    size: int,
+    rare: Sequence[ColumnElement[bool]] = (),
 ) -> list[SelectOfScalar[Any]]:
     """The first ``size`` of each part of what the actor may see.
 
     They are chosen from the studies alone, along an index for each part; joined first, MariaDB may sort all of them
     instead.
     """
-    asked = conditions(filters)
+    from_here = list(rare)
     if after is not None:
         key, tie = col(Study.study_date if _by_day(sort) else Study.created), col(Study.public_id)
         if sort in (Sort.NEWEST, Sort.LATEST_STUDY):
@@ -251,10 +263,16 @@ def _parts(
         else:
             bound, beyond = key >= after.at, or_(key > after.at, and_(key == after.at, tie > after.public_id))
         # The first condition is implied by the second; alone it lets the index start at the right place.
-        asked += [bound, beyond]
+        from_here += [bound, beyond]
+    # Only the first part is read along an index of studies; what is rare is read along none.
     return [
-        select(Study.id).where(part, *asked).order_by(*_order(sort)).limit(size)
-        for part in visible_parts(actor, action)
+        select(Study.id)
+        .where(
+            part, *from_here, *conditions(filters, along=not rare and number == 0, by_day=not rare and _by_day(sort))
+        )
+        .order_by(*_order(sort))
+        .limit(size)
+        for number, part in enumerate(visible_parts(actor, action, along=not rare))
     ]
 
 

@@ -78,14 +78,15 @@ class Patient(PatientRecord, table=True):
     """
 
     __tablename__ = "patient"
-    __table_args__ = (TABLE_OPTIONS,)
+    # All patients, and those whom one doctor entered, newest first.
+    __table_args__ = (Index(None, "created"), Index(None, "created_by_id", "created"), TABLE_OPTIONS)
 
     id: int | None = Field(default=None, primary_key=True)
     public_id: uuid.UUID = Field(default_factory=new_public_id, sa_type=PUBLIC_ID, unique=True)
     # Case folding makes a text up to three times as long.
     identifier_key: str | None = Field(default=None, max_length=192, unique=True)
     search_key: str = Field(max_length=SEARCH_LENGTH)
-    created_by_id: int = Field(foreign_key="user.id", index=True)
+    created_by_id: int = Field(foreign_key="user.id")
     account_id: int | None = Field(default=None, foreign_key="user.id", unique=True)
     created: datetime = Field(default_factory=now, sa_type=UtcTime())
     version: int = Field(default=1)

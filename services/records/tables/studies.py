@@ -73,8 +73,12 @@ class Study(StudyBase, table=True):
         Index(None, "reader_id", "study_date", "public_id"),
         Index(None, "reader_id", "state", "created", "public_id"),
         Index(None, "patient_id", "reader_id"),
-        # All studies, newest first.
+        Index(None, "reader_id", "task", "created", "public_id"),
+        Index(None, "reader_id", "task", "study_date", "public_id"),
+        # All studies, newest first, and by day.
         Index(None, "created", "public_id"),
+        Index(None, "study_date", "public_id"),
+        Index(None, "task", "study_date", "public_id"),
         TABLE_OPTIONS,
     )
 
@@ -143,6 +147,9 @@ class PredictionRow(PredictionBase, table=True):
         UniqueConstraint("study_id", "image", "position"),
         UniqueConstraint("study_id", "image", "network", "version"),
         Index(None, "label", "verdict"),
+        # Whether a network or a confidence is rare; see filters.py.
+        Index(None, "network", "study_id"),
+        Index(None, "confidence", "study_id"),
         TABLE_OPTIONS,
     )
 

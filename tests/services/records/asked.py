@@ -76,7 +76,7 @@ from services.records.tables import (
     UserCreate,
 )
 from services.records.trail import export_events, find_actions, find_events
-from services.records.trends import agreement, by_month
+from services.records.trends import agreement, asked_tasks, by_month
 from services.records.upkeep import check, storage
 
 PASSWORD = "a passphrase for tests"
@@ -190,7 +190,8 @@ CALLS = {
     "find_studies": lambda store, actor, make: find_studies(store, actor),
     "readers": lambda store, actor, make: readers(store, actor),
     "studies_to_export": lambda store, actor, make: studies_to_export(store, actor),
-    "by_month": lambda store, actor, make: by_month(store, actor),
+    "by_month": lambda store, actor, make: by_month(store, actor, "brain_tumor_type"),
+    "asked_tasks": lambda store, actor, make: asked_tasks(store, actor),
     "agreement": lambda store, actor, make: agreement(store, actor),
     "export_studies": lambda store, actor, make: export_studies(store, actor, "csv"),
     "extend_study": lambda store, actor, make: extend_study(

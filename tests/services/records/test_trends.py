@@ -10,6 +10,8 @@ import pytest
 
 from services.errors import InvalidRecord, NotFound
 from services.inference.prediction import ModelRef, Verdict
+from services.records import history, trends
+from services.records.board import board
 from services.records.columns import now
 from services.records.filters import StudyFilters
 from services.records.history import counts, find_studies
@@ -17,8 +19,11 @@ from services.records.opinions import save_opinion
 from services.records.reviews import NewReview, save_review
 from services.records.studies import get_study, save_study
 from services.records.tables import ReviewCreate
-from services.records.trends import Agreement, agreement, by_month, last_months
+from services.records.trends import Agreement, agreement, asked_tasks, by_month, last_months
+from services.tasks import get_task
 from tests.services.records.test_reviews import override, pdf
+
+TASK = "brain_tumor_type"
 
 
 def test_the_last_months_end_with_this_one():
@@ -37,7 +42,7 @@ def test_studies_are_counted_by_month_class_and_confidence(store, doctor, actors
     ):  # fmt: skip
         save_study(store, doctor, make_study(study_date=day, **more))
     save_study(store, actors["colleague"], make_study(study_date=this))
-    found = [(m.month, m.verdict, m.label, m.band, m.studies) for m in by_month(store, doctor)]
+    found = [(m.month, m.verdict, m.label, m.band, m.studies) for m in by_month(store, doctor, TASK)]
     assert sorted(found, key=str) == sorted(
         [
             (before, Verdict.ANSWERED, "glioma", 0.95, 1),
@@ -48,9 +53,9 @@ def test_studies_are_counted_by_month_class_and_confidence(store, doctor, actors
         ],
         key=str,
     )
-    everybody = by_month(store, actors["researcher"])
+    everybody = by_month(store, actors["researcher"], TASK)
     assert sum(m.studies for m in everybody) == 7
-    assert sum(m.studies for m in by_month(store, doctor, 13)) == 7
+    assert sum(m.studies for m in by_month(store, doctor, TASK, 13)) == 7
 
 
 def test_reviews_are_counted_as_they_stand(store, doctor, actors, make_study):
@@ -81,3 +86,35 @@ def test_another_models_answer_stands_beside_the_first(store, doctor, actors, ma
     refused = save_study(store, doctor, make_study(refused=True))
     with pytest.raises(InvalidRecord, match="refused this slice"):
         save_opinion(store, doctor, refused.public_id, other)
+
+
+def test_a_trend_is_one_tasks_and_a_task_without_studies_has_none(store, doctor, actors, make_study, answer):
+    """Both tasks have a class of the same name."""
+    presence = get_task("brain_tumor_presence")
+    shares = (0.96, 0.04) if presence.class_keys[0] == "notumor" else (0.04, 0.96)
+    clear = dataclasses.replace(
+        answer("notumor", 0.96), model=ModelRef(presence.key, "efficientnet", "1"), classes=presence.class_keys,
+        probabilities=shares,
+    )  # fmt: skip
+    assert asked_tasks(store, doctor) == ()
+    save_study(store, doctor, make_study(prediction=answer("notumor", 0.9), study_date=now().date()))
+    assert asked_tasks(store, doctor) == (TASK,)
+    other = make_study(prediction=clear, study_date=now().date())
+    save_study(store, doctor, dataclasses.replace(other, study=other.study.model_copy(update={"task": presence.key})))
+    assert set(asked_tasks(store, doctor)) == {TASK, presence.key}
+    assert asked_tasks(store, actors["colleague"]) == ()
+    for task, band in ((TASK, 0.8), (presence.key, 0.95)):
+        assert [(m.label, m.band, m.studies) for m in by_month(store, doctor, task)] == [("notumor", band, 1)]
+
+
+def test_only_the_latest_studies_and_reviews_are_counted(store, doctor, make_study, monkeypatch):
+    monkeypatch.setattr(trends, "MOST_COUNTED", 2)
+    monkeypatch.setattr(history.chosen, "__defaults__", (*history.chosen.__defaults__[:-1], 2))
+    today = now().date()
+    for day in (today, today, last_months(2)[0]):
+        saved = save_study(store, doctor, make_study(study_date=day))
+        save_review(store, doctor, saved.public_id, NewReview(ReviewCreate(decision="agree")), pdf())
+    assert [(m.month, m.studies) for m in by_month(store, doctor, TASK)] == [(last_months(1)[0], 2)]
+    assert agreement(store, doctor) == Agreement(2, 0)
+    assert not agreement(store, doctor).whole
+    assert [(day.date, day.studies) for day in board(store, doctor).days] == [(today, 2)]
