@@ -24,7 +24,7 @@ from services.records.store import Store
 from services.records.tables import Decision, Patient, PredictionRow, Review, Sex, State, Study, StudyImage, User
 
 LARGEST_PAGE = 200
-MOST_COUNTED = 2_000
+MOST_COUNTED = 1_000
 EVERY = StudyFilters()
 
 
