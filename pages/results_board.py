@@ -9,9 +9,9 @@ import streamlit as st
 
 from pages.view import acting, charts, frame, rows
 from pages.view.words import percent
-from services.records.board import Board, board, board_csv
+from services.records.board import MOST_ON_BOARD, Board, board, board_csv
 from services.records.filters import StudyFilters
-from services.records.history import MOST_COUNTED, find_studies
+from services.records.history import find_studies
 from services.records.rights import Action, may, require
 from services.tasks import get_task
 
@@ -35,7 +35,7 @@ def page() -> None:
         st.metric("Tumours detected", f"{numbers.positive:,}", border=True)
         st.metric("Share of the answered", share, border=True)
     if not numbers.whole:
-        st.caption(f"Counted over the newest {MOST_COUNTED:,} studies, by study date. Choose days to count others.")
+        st.caption(f"Counted over the newest {MOST_ON_BOARD:,} studies, by study date. Choose days to count others.")
     st.header("Over time", anchor=False)
     over_time(numbers)
     if not may(actor, Action.STUDY_FIND):

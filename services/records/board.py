@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date
@@ -16,16 +14,17 @@ from services.inference.prediction import Verdict
 from services.records import audit
 from services.records.database import reading, write
 from services.records.filters import StudyFilters, own_answer, positive
-from services.records.history import LARGEST_PAGE, MOST_COUNTED, Sort, StudySummary, chosen, find_studies
+from services.records.history import LARGEST_PAGE, Sort, StudySummary, chosen, find_studies
 from services.records.rights import Action, Actor, confirm, require
+from services.records.spreadsheet import table
 from services.records.store import Store
 from services.records.tables import PredictionRow, Study
 
 COLUMNS = (
     "study", "saved (UTC)", "study date", "patient", "hospital identifier", "task", "verdict", "answer", "confidence",
 )  # fmt: skip
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A board is there to say how many there are, so it counts far past where the home page ends; more takes seconds.
+MOST_ON_BOARD = 100_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Board:
     @property
     def whole(self) -> bool:
         """Every study that fits was counted."""
-        return self.studies < MOST_COUNTED
+        return self.studies < MOST_ON_BOARD
 
     @property
     def answered(self) -> int:
@@ -69,7 +68,7 @@ class Board:
 def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Board:
     """The numbers of the studies that the actor may count and that fit.
 
-    Only the MOST_COUNTED with the latest study dates are counted: where the board is not ``whole``, there may be more.
+    Only the MOST_ON_BOARD with the latest study dates are counted: where the board is not ``whole``, there may be more.
     Raises NotAllowed, also for filters that name somebody where the actor may not find studies.
     """
     require(actor, Action.BOARD_VIEW)
@@ -80,7 +79,7 @@ def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Bo
     answered = col(PredictionRow.verdict) == Verdict.ANSWERED
     with reading(store.engine) as session:
         confirm(session, actor)
-        latest = chosen(session, actor, Action.BOARD_VIEW, filters, sort=Sort.LATEST_STUDY)
+        latest = chosen(session, actor, Action.BOARD_VIEW, filters, sort=Sort.LATEST_STUDY, size=MOST_ON_BOARD)
         by_day = (
             select_numbers(
                 col(Study.study_date),
@@ -107,22 +106,17 @@ def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Bo
 def board_csv(store: Store, actor: Actor, filters: StudyFilters | None = None) -> bytes:
     """The studies that fit as CSV in UTF-8, newest first, and a note in the trail that they were taken out.
 
-    A cell that a spreadsheet would take for a formula begins with an apostrophe. Raises NotAllowed.
+    Raises NotAllowed.
     """
     require(actor, Action.BOARD_EXPORT)
-    lines = io.StringIO()
-    writer = csv.writer(lines)
-    writer.writerow(COLUMNS)
     studies = list(_all(store, actor, filters))
-    writer.writerows([_cell(text) for text in _line(study)] for study in studies)
 
     def note(session: Session) -> None:
         confirm(session, actor)
         audit.record(session, actor, Action.BOARD_EXPORT, f"{len(studies)} studies")
 
     write(store.engine, note)
-    # With the mark by which a spreadsheet knows UTF-8.
-    return lines.getvalue().encode("utf-8-sig")
+    return b"".join(table(COLUMNS, [[_line(study) for study in studies]]))
 
 
 def _all(store: Store, actor: Actor, filters: StudyFilters | None) -> Iterator[StudySummary]:
@@ -148,6 +142,3 @@ def _line(study: StudySummary) -> tuple[str, ...]:
         "" if study.confidence is None else f"{study.confidence:.4f}",
     )
 
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
