@@ -21,10 +21,11 @@ from benchmarks.measure import Result, by_turns, milliseconds, pair_ratios
 from services.inference.prediction import Verdict
 from services.records.board import board
 from services.records.columns import now
+from services.records.counting import counts
 from services.records.database import key_of, make_engine, reading, write
 from services.records.filters import StudyFilters
 from services.records.folder import FolderVault
-from services.records.history import PageKey, counts, find_studies, readers
+from services.records.history import PageKey, find_studies, readers
 from services.records.load import make_load
 from services.records.patients import find_patients
 from services.records.people import list_users

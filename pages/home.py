@@ -14,8 +14,9 @@ from pages.view.charts import Series
 from pages.view.words import DASH, day, interval, moment, plain
 from services.errors import ModelNotFound
 from services.inference.prediction import Verdict
+from services.records.counting import MOST_COUNTED, Counts, counts
 from services.records.filters import StudyFilters
-from services.records.history import MOST_COUNTED, Counts, counts, find_studies
+from services.records.history import find_studies
 from services.records.people import list_users
 from services.records.research import MOST_STUDIES, export_deidentified
 from services.records.results import find_results

@@ -24,7 +24,7 @@ COLUMNS = (
     "study", "saved (UTC)", "study date", "patient", "hospital identifier", "task", "verdict", "answer", "confidence",
 )  # fmt: skip
 # A board is there to say how many there are, so it counts far past where the home page ends; more takes seconds.
-MOST_ON_BOARD = 100_000
+MOST_ON_BOARD = 20_000
 
 
 @dataclass(frozen=True)

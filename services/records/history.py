@@ -1,4 +1,4 @@
-"""Finding studies again: pages of the history in four orders, and the numbers of the home page."""
+"""Finding studies again: pages of the history in four orders."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, or_, union_all
-from sqlalchemy import select as select_numbers
+from sqlalchemy import ColumnElement, Subquery, and_, or_, union_all
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from services.inference.prediction import Verdict
 from services.records import audit
 from services.records.database import key_of, reading
-from services.records.filters import StudyFilters, conditions, narrowed, own_answer, positive, recent
+from services.records.filters import StudyFilters, conditions, narrowed, own_answer
 from services.records.rights import Action, Actor, confirm, require, visible_parts, visible_studies
 from services.records.store import Store
 from services.records.tables import Decision, Patient, PredictionRow, Review, Sex, State, Study, StudyImage, User
 
 LARGEST_PAGE = 200
-MOST_COUNTED = 1_000
 EVERY = StudyFilters()
 
 
@@ -105,30 +103,6 @@ class StudyPage:
     after: PageKey | None
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Numbers for the home page, over the studies that the actor may count.
-
-    ``positive`` studies are answered with a class that the task calls positive (a tumour); a week is the last seven
-    days. Only the newest MOST_COUNTED studies are counted: where the numbers are not ``whole``, there may be more.
-    """
-
-    studies: int
-    studies_this_week: int
-    patients: int
-    positive: int
-    uncertain_this_week: int
-    refused_this_week: int
-    awaiting: int
-    reviewed: int
-    released: int
-
-    @property
-    def whole(self) -> bool:
-        """Every study was counted."""
-        return self.studies < MOST_COUNTED
-
-
 def find_studies(
     store: Store,
     actor: Actor,
@@ -166,7 +140,7 @@ def _found(
     size = min(max(limit, 1), LARGEST_PAGE)
     with reading(store.engine) as session:
         confirm(session, actor)
-        page = chosen(session, actor, action, filters or StudyFilters(), after, sort, size + 1)
+        page = chosen(session, actor, action, filters or StudyFilters(), after, sort, size=size + 1)
         query = (
             select(Study, Patient, User.full_name, PredictionRow)
             .join(page, page.c.id == col(Study.id))
@@ -199,30 +173,6 @@ def readers(store: Store, actor: Actor) -> tuple[Reader, ...]:
         return tuple(Reader(*row) for row in found)
 
 
-def counts(store: Store, actor: Actor) -> Counts:
-    """The numbers of the home page. Raises NotAllowed."""
-    require(actor, Action.STUDY_COUNT)
-    lately = recent()
-    answered = col(PredictionRow.verdict) == Verdict.ANSWERED
-    # Counting a million rows takes seconds wherever it is done, so it ends where nobody reads the digits any more.
-    query = select_numbers(
-        func.count(),
-        _number(lately),
-        func.count(func.distinct(Study.patient_id)),
-        _number(and_(answered, positive())),
-        _number(and_(lately, col(PredictionRow.verdict) == Verdict.UNCERTAIN)),
-        _number(and_(lately, col(PredictionRow.id).is_(None))),
-        *(_number(col(Study.state) == state) for state in State),
-    )
-    with reading(store.engine) as session:
-        confirm(session, actor)
-        newest = chosen(session, actor, Action.STUDY_COUNT)
-        query = (
-            query.select_from(Study).join(newest, newest.c.id == col(Study.id)).outerjoin(PredictionRow, own_answer())
-        )
-        return Counts(*(int(number or 0) for number in session.connection().execute(query).one()))
-
-
 def chosen(
     session: Session,
     actor: Actor,
@@ -230,7 +180,8 @@ def chosen(
     filters: StudyFilters = EVERY,
     after: PageKey | None = None,
     sort: Sort = Sort.NEWEST,
-    size: int = MOST_COUNTED,
+    *,
+    size: int,
 ) -> Subquery:
     """The keys of the first ``size`` studies from ``after`` on that ``action`` covers, in their order."""
     rare = narrowed(session, filters)
@@ -288,10 +239,6 @@ def _order(sort: Sort) -> tuple[ColumnElement[Any], ...]:
 
 def _sorted_by(study: StudySummary, sort: Sort) -> datetime | date:
     return study.study_date if _by_day(sort) else study.created
-
-
-def _number(condition: ColumnElement[bool]) -> Any:
-    return func.sum(case((condition, 1), else_=0))
 
 
 def _summary(

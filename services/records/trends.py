@@ -11,9 +11,10 @@ from sqlmodel import col, select
 
 from services.inference.prediction import Verdict
 from services.records.columns import now
+from services.records.counting import MOST_COUNTED
 from services.records.database import reading
 from services.records.filters import StudyFilters, own_answer
-from services.records.history import MOST_COUNTED, Sort, chosen
+from services.records.history import Sort, chosen
 from services.records.rights import Action, Actor, confirm, require, visible_parts, visible_studies
 from services.records.store import Store
 from services.records.tables import Decision, PredictionRow, Review, Study
@@ -76,7 +77,7 @@ def by_month(store: Store, actor: Actor, task: str, months: int = 12) -> tuple[M
     filters = StudyFilters(task=task, first=last_months(months)[0])
     with reading(store.engine) as session:
         confirm(session, actor)
-        latest = chosen(session, actor, Action.STUDY_COUNT, filters, sort=Sort.LATEST_STUDY)
+        latest = chosen(session, actor, Action.STUDY_COUNT, filters, sort=Sort.LATEST_STUDY, size=MOST_COUNTED)
         query = (
             select_numbers(*parts, func.count())
             .select_from(Study)

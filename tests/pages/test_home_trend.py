@@ -5,7 +5,7 @@ from __future__ import annotations
 from pages.view import charts
 from services.inference.prediction import Verdict
 from services.records import trends
-from services.records.history import MOST_COUNTED
+from services.records.counting import MOST_COUNTED
 from services.records.tables import Role
 from services.tasks import get_task
 from tests.pages.conftest import text

@@ -20,10 +20,11 @@ from services.records.accounts import (
 from services.records.board import board, board_csv
 from services.records.chain import verify
 from services.records.columns import now
+from services.records.counting import counts
 from services.records.database import write
 from services.records.exports import export_studies
 from services.records.extending import extend_study
-from services.records.history import counts, find_studies, readers, studies_to_export
+from services.records.history import find_studies, readers, studies_to_export
 from services.records.linking import (
     link_account,
     link_by_identifier,

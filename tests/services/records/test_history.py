@@ -12,9 +12,10 @@ from sqlmodel import select
 
 from services.inference.prediction import Verdict
 from services.records.columns import now
+from services.records.counting import counts
 from services.records.database import write
 from services.records.filters import StudyFilters
-from services.records.history import PageKey, Sort, _parts, counts, find_studies, readers
+from services.records.history import PageKey, Sort, _parts, find_studies, readers
 from services.records.patients import find_patients
 from services.records.rights import Action
 from services.records.studies import save_study

@@ -6,9 +6,10 @@ import pytest
 from sqlmodel import col, func, select
 
 from services.errors import InvalidRecord
-from services.records import history, load
+from services.records import counting, load
+from services.records.counting import counts
 from services.records.database import reading
-from services.records.history import counts, find_studies
+from services.records.history import find_studies
 from services.records.load import make_load
 from services.records.rights import Actor
 from services.records.studies import save_study
@@ -66,7 +67,7 @@ def test_counting_ends_at_the_newest_and_says_so(store, monkeypatch):
     doctor = opened(store)
     every = counts(store, doctor)
     assert (every.studies, every.patients, every.whole) == (made.studies, made.patients, True)
-    monkeypatch.setattr(history, "MOST_COUNTED", 20)
+    monkeypatch.setattr(counting, "MOST_COUNTED", 20)
     some = counts(store, doctor)
     assert (some.studies, some.whole) == (20, False)
     assert 5 <= some.patients <= 6

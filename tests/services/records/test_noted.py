@@ -12,9 +12,10 @@ import pytest
 from services.errors import CodeNeeded, NotAllowed, NotFound, SignInRefused, Unavailable
 from services.records import audit, passwords
 from services.records.chain import verify_by_command as verify
+from services.records.counting import counts
 from services.records.demo import close_demo_accounts, ensure_demo_accounts
 from services.records.filters import StudyFilters
-from services.records.history import counts, find_studies
+from services.records.history import find_studies
 from services.records.own_account import prove
 from services.records.patients import find_patients
 from services.records.people import authenticate, close_session, create_user, open_session

@@ -9,9 +9,10 @@ from sqlmodel import col, select, update
 
 from services.errors import InvalidRecord, NotFound
 from services.records.columns import now
+from services.records.counting import counts
 from services.records.database import reading, write
 from services.records.filters import StudyFilters
-from services.records.history import counts, find_studies
+from services.records.history import find_studies
 from services.records.removal import delete_study, purge, restore_by_command, restore_study
 from services.records.results import find_results, get_result
 from services.records.studies import get_study, read_file, save_study

@@ -13,8 +13,9 @@ from sqlmodel import col, select, update
 from services import followup, invitations, records, reopening, serving, workflow
 from services.errors import InvalidRecord, NotAllowed, NotFound
 from services.records.chain import verify
+from services.records.counting import counts
 from services.records.database import reading, write
-from services.records.history import counts, find_studies, studies_to_export
+from services.records.history import find_studies, studies_to_export
 from services.records.patient_records import (
     share_patient,
 )

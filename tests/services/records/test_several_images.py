@@ -16,11 +16,12 @@ from services.inference.prediction import Verdict
 from services.records.backup import back_up, restore
 from services.records.chain import verify_by_command as verify
 from services.records.columns import now
+from services.records.counting import counts
 from services.records.database import make_engine, reading
 from services.records.exports import export_studies
 from services.records.extending import extend_study
 from services.records.filters import StudyFilters
-from services.records.history import counts, find_studies
+from services.records.history import find_studies
 from services.records.opinions import save_opinion
 from services.records.removal import delete_study, purge
 from services.records.results import get_result

@@ -10,11 +10,13 @@ import pytest
 
 from services.errors import InvalidRecord, NotFound
 from services.inference.prediction import ModelRef, Verdict
-from services.records import history, trends
+from services.records import board as boards
+from services.records import trends
 from services.records.board import board
 from services.records.columns import now
+from services.records.counting import counts
 from services.records.filters import StudyFilters
-from services.records.history import counts, find_studies
+from services.records.history import find_studies
 from services.records.opinions import save_opinion
 from services.records.reviews import NewReview, save_review
 from services.records.studies import get_study, save_study
@@ -109,7 +111,7 @@ def test_a_trend_is_one_tasks_and_a_task_without_studies_has_none(store, doctor,
 
 def test_only_the_latest_studies_and_reviews_are_counted(store, doctor, make_study, monkeypatch):
     monkeypatch.setattr(trends, "MOST_COUNTED", 2)
-    monkeypatch.setattr(history.chosen, "__defaults__", (*history.chosen.__defaults__[:-1], 2))
+    monkeypatch.setattr(boards, "MOST_ON_BOARD", 2)
     today = now().date()
     for day in (today, today, last_months(2)[0]):
         saved = save_study(store, doctor, make_study(study_date=day))
@@ -117,4 +119,6 @@ def test_only_the_latest_studies_and_reviews_are_counted(store, doctor, make_stu
     assert [(m.month, m.studies) for m in by_month(store, doctor, TASK)] == [(last_months(1)[0], 2)]
     assert agreement(store, doctor) == Agreement(2, 0)
     assert not agreement(store, doctor).whole
-    assert [(day.date, day.studies) for day in board(store, doctor).days] == [(today, 2)]
+    counted = board(store, doctor)
+    assert [(day.date, day.studies) for day in counted.days] == [(today, 2)]
+    assert not counted.whole

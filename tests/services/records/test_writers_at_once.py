@@ -13,8 +13,9 @@ from sqlalchemy import event, text
 from sqlmodel import Session, select
 
 from services.errors import InvalidRecord
+from services.records.counting import counts
 from services.records.database import make_engine, reading, write
-from services.records.history import counts, find_studies
+from services.records.history import find_studies
 from services.records.studies import save_study
 from services.records.tables import Patient, StudyFile
 from services.records.upkeep import check_by_command as check
