@@ -74,9 +74,14 @@ def trend() -> None:
     months = last_months(MONTHS)
     found = by_month(acting.store(), acting.person(), task.key, MONTHS)
     series = by_class(found, months, task) if by == "class" else by_confidence(found, months)
-    charts.counts_by([f"{month:%b}<br>{month:%Y}" for month in months], series, what="Studies", key=f"trend_{by}")
+    charts.counts_by(named(months), series, what="Studies", key=f"trend_{by}")
     if sum(month.studies for month in found) >= MOST_COUNTED:
         st.caption(f"Counted over the newest {MOST_COUNTED:,} studies, by study date.")
+
+
+def named(months: Sequence[date]) -> list[str]:
+    """The months in three letters; the year stands under January, for a phone has no room for twelve."""
+    return [f"{month:%b}<br>{month:%Y}" if month.month == 1 else f"{month:%b}" for month in months]
 
 
 def by_class(found: Sequence[Month], months: Sequence[date], task: Task) -> list[Series]:
