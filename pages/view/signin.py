@@ -97,15 +97,23 @@ class SignIn(Authenticate):  # type: ignore[misc]
             _introduction()
             entrance.said()
             elsewhere, actor = entrance.draw()
-            inside = actor is not None if elsewhere else self._by_password()
-            if actor is not None:
-                self._model.enter(actor)
+            inside = self._by_code(actor) if elsewhere else self._by_password()
         if not inside:
             return None
         slot.empty()
         self._cookie.exp_date = self._cookie._set_exp_date()
         st.session_state[_UNSENT] = self._cookie._token_encode()
         return self.person()
+
+    def _by_code(self, actor: Actor | None) -> bool:
+        if actor is None:
+            return False
+        try:
+            self._model.enter(actor)
+        except RecordsError as error:
+            st.error(str(error), icon=":material/error:")
+            return False
+        return True
 
     def _by_password(self) -> bool:
         accounts = acting.records()[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -130,59 +130,48 @@ def make_link(store: Store, actor: Actor, public_id: uuid.UUID) -> tuple[UserPub
 
 def change_role(store: Store, actor: Actor, public_id: uuid.UUID, role: Role) -> UserPublic:
     """Give an account another role; its sessions and unused links end. Raises NotAllowed, NotFound, InvalidRecord."""
-    require(actor, Action.ACCOUNT_CHANGE)
 
-    def work(session: Session) -> UserPublic:
-        user = _changeable(session, actor, public_id)
-        if user.role is not role:
-            _keep_an_admin(store, session, user)
-            user.role, user.images_until = role, None
-            _shut_out(session, user)
-            audit.record(session, actor, "account.role", f"account {user.public_id} {role}")
-        return UserPublic.model_validate(user)
+    def change(session: Session, user: User) -> str | None:
+        if user.role is role:
+            return None
+        _keep_an_admin(store, session, user)
+        user.role, user.images_until = role, None
+        _shut_out(session, user)
+        return f" {role}"
 
-    return write(store.engine, work)
+    return _changed(store, actor, Action.ACCOUNT_CHANGE, public_id, "account.role", change)
 
 
 def change_details(store: Store, actor: Actor, public_id: uuid.UUID, new: Profile) -> UserPublic:
     """Correct an account's full name and e-mail address. Raises NotAllowed, NotFound, InvalidRecord."""
-    require(actor, Action.ACCOUNT_CHANGE)
 
-    def work(session: Session) -> UserPublic:
-        user = _changeable(session, actor, public_id)
+    def change(_: Session, user: User) -> str:
         user.full_name, user.email = new.full_name, new.email
-        audit.record(session, actor, "account.profile", f"account {user.public_id}")
-        return UserPublic.model_validate(user)
+        return ""
 
-    return write(store.engine, work)
+    return _changed(store, actor, Action.ACCOUNT_CHANGE, public_id, "account.profile", change)
 
 
 def deactivate(store: Store, actor: Actor, public_id: uuid.UUID) -> UserPublic:
     """Close an account: its sessions and unused links end at once. Raises NotAllowed, NotFound, InvalidRecord."""
-    require(actor, Action.ACCOUNT_CHANGE)
 
-    def work(session: Session) -> UserPublic:
-        user = _changeable(session, actor, public_id)
+    def change(session: Session, user: User) -> str:
         _keep_an_admin(store, session, user)
         user.active = False
         _shut_out(session, user)
-        audit.record(session, actor, "account.close", f"account {user.public_id}")
-        return UserPublic.model_validate(user)
+        return ""
 
-    return write(store.engine, work)
+    return _changed(store, actor, Action.ACCOUNT_CHANGE, public_id, "account.close", change)
 
 
 def reactivate(store: Store, actor: Actor, public_id: uuid.UUID) -> UserPublic:
     """Open a closed account again, with the password it had. Raises NotAllowed, NotFound, InvalidRecord."""
-    require(actor, Action.ACCOUNT_CHANGE)
 
-    def work(session: Session) -> UserPublic:
-        user = _changeable(session, actor, public_id)
+    def change(_: Session, user: User) -> str:
         user.active = True
-        audit.record(session, actor, "account.open", f"account {user.public_id}")
-        return UserPublic.model_validate(user)
+        return ""
 
-    return write(store.engine, work)
+    return _changed(store, actor, Action.ACCOUNT_CHANGE, public_id, "account.open", change)
 
 
 def give_images(store: Store, actor: Actor, public_id: uuid.UUID) -> UserPublic:
@@ -190,29 +179,44 @@ def give_images(store: Store, actor: Actor, public_id: uuid.UUID) -> UserPublic:
 
     Raises NotAllowed, NotFound, and InvalidRecord for the own account and for one that is no administrator's.
     """
-    require(actor, Action.IMAGES_GIVE)
 
-    def work(session: Session) -> UserPublic:
-        user = _changeable(session, actor, public_id)
+    def change(_: Session, user: User) -> str:
         if user.role is not Role.ADMIN or not user.active:
             raise InvalidRecord("Only an administrator who can sign in can be given the right to see images.")
         if user.id == actor.user_id:
             raise InvalidRecord("Nobody gives this right to the own account. Ask another administrator for it.")
         user.images_until = now() + IMAGES_LAST
-        audit.record(session, actor, Action.IMAGES_GIVE, f"account {user.public_id} until {user.images_until:%F %H:%M}")
-        return UserPublic.model_validate(user)
+        return f" until {user.images_until:%F %H:%M}"
 
-    return write(store.engine, work)
+    return _changed(store, actor, Action.IMAGES_GIVE, public_id, Action.IMAGES_GIVE, change)
 
 
 def take_images(store: Store, actor: Actor, public_id: uuid.UUID) -> UserPublic:
     """End the right to see images at once. Raises NotAllowed, NotFound, InvalidRecord."""
-    require(actor, Action.IMAGES_GIVE)
+
+    def change(_: Session, user: User) -> str:
+        user.images_until = None
+        return " ended"
+
+    return _changed(store, actor, Action.IMAGES_GIVE, public_id, Action.IMAGES_GIVE, change)
+
+
+def _changed(
+    store: Store,
+    actor: Actor,
+    right: Action,
+    public_id: uuid.UUID,
+    event: str,
+    change: Callable[[Session, User], str | None],
+) -> UserPublic:
+    """Do ``change`` to an account and note it as ``event`` with the words it gives, or not where it gives None."""
+    require(actor, right)
 
     def work(session: Session) -> UserPublic:
         user = _changeable(session, actor, public_id)
-        user.images_until = None
-        audit.record(session, actor, Action.IMAGES_GIVE, f"account {user.public_id} ended")
+        words = change(session, user)
+        if words is not None:
+            audit.record(session, actor, event, f"account {user.public_id}{words}")
         return UserPublic.model_validate(user)
 
     return write(store.engine, work)

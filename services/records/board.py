@@ -141,4 +141,3 @@ def _line(study: StudySummary) -> tuple[str, ...]:
         study.label or "",
         "" if study.confidence is None else f"{study.confidence:.4f}",
     )
-

@@ -16,8 +16,9 @@ from sqlmodel import Session, col
 from services.inference.prediction import Verdict
 from services.records import audit
 from services.records.database import reading, write
-from services.records.filters import StudyFilters, conditions, own_answer
-from services.records.rights import Action, Actor, confirm, require, visible_studies
+from services.records.filters import StudyFilters, own_answer
+from services.records.history import chosen
+from services.records.rights import Action, Actor, confirm, require
 from services.records.spreadsheet import Cell, table
 from services.records.store import Store
 from services.records.tables import Patient, PredictionRow, Review, Sex, Study
@@ -38,22 +39,21 @@ def export_deidentified(store: Store, actor: Actor, task: str) -> Iterator[bytes
     numbers, free text, the reader and the study's address are left out. Raises NotAllowed, Unavailable.
     """
     require(actor, Action.RESEARCH_EXPORT)
-    query = (
-        select_columns(
-            col(Study.patient_id), col(Patient.birth_date), col(Patient.sex), col(Study.study_date), col(Study.state),
-            col(PredictionRow.verdict), col(PredictionRow.label), col(PredictionRow.confidence),
-            col(PredictionRow.network), col(PredictionRow.version), col(Review.decision), col(Review.label),
-        )
-        .select_from(Study)
-        .join(Patient, col(Patient.id) == col(Study.patient_id))
-        .outerjoin(PredictionRow, own_answer())
-        .outerjoin(Review, and_(col(Review.study_id) == col(Study.id), col(Review.superseded).is_(None)))
-        .where(visible_studies(actor, Action.RESEARCH_EXPORT), *conditions(StudyFilters(task=task)))
-        .order_by(col(Study.created).desc(), col(Study.public_id).desc())
-        .limit(MOST_STUDIES)
+    query = select_columns(
+        col(Study.patient_id), col(Patient.birth_date), col(Patient.sex), col(Study.study_date), col(Study.state),
+        col(PredictionRow.verdict), col(PredictionRow.label), col(PredictionRow.confidence),
+        col(PredictionRow.network), col(PredictionRow.version), col(Review.decision), col(Review.label),
     )  # fmt: skip
     with reading(store.engine) as session:
         confirm(session, actor)
+        newest = chosen(session, actor, Action.RESEARCH_EXPORT, StudyFilters(task=task), size=MOST_STUDIES)
+        query = (
+            query.select_from(Study)
+            .join(newest, newest.c.id == col(Study.id))
+            .join(Patient, col(Patient.id) == col(Study.patient_id))
+            .outerjoin(PredictionRow, own_answer())
+            .outerjoin(Review, and_(col(Review.study_id) == col(Study.id), col(Review.superseded).is_(None)))
+        )
         found = session.connection().execute(query).all()
 
     def note(session: Session) -> None:

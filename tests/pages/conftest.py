@@ -16,10 +16,10 @@ from streamlit.testing.v1 import AppTest
 
 from pages.view import acting
 from services.records.demo import DEMO_ACCOUNTS
-from services.records.people import authenticate
+from services.records.people import authenticate, create_user
 from services.records.rights import Actor
 from services.records.schema import migrate
-from services.records.tables import Role
+from services.records.tables import Role, UserCreate
 from services.settings import Settings, get_settings
 from services.tasks import TASKS
 from services.workflow import Workbench
@@ -94,6 +94,13 @@ def sign_in(room: Room, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[R
 
     yield through_the_form
     get_settings.cache_clear()
+
+
+def another_doctor(room: Room, username: str, password: str) -> Actor:
+    """A second reader beside the demo's, signed in."""
+    new = UserCreate(username=username, full_name=f"Dr {username.capitalize()}", role=Role.DOCTOR)
+    create_user(room.bench.store, room.actor(Role.ADMIN), new, password)
+    return authenticate(room.bench.store, username, password)
 
 
 def submit(app: AppTest):

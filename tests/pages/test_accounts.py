@@ -11,9 +11,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.view import acting
+from services.errors import NotAllowed
 from services.inference.engine import Engine
 from services.inference.repository import ModelRepository
-from services.records import second_factor
+from services.records import people, second_factor
 from services.records.accounts import find_accounts, invite
 from services.records.people import authenticate, create_admin, create_user
 from services.records.rights import Pending
@@ -205,6 +206,16 @@ def test_one_administrator_lets_another_see_images_and_ends_it(house, admin):
     press(app, "All people")
     press(app, "Chief Administrator · chief")
     assert "Let see images" not in [button.label for button in app.button]
+
+
+def test_a_session_that_a_code_may_not_open_is_refused_in_words(house, admin, monkeypatch):
+    def changed(*_):
+        raise NotAllowed("Your password has changed since you signed in. Sign in again.")
+
+    monkeypatch.setattr(people, "open_session", changed)
+    app = come_in_with_code(entrance(), admin)
+    assert [error.value for error in app.error] == ["Your password has changed since you signed in. Sign in again."]
+    assert app.text_input(key="signin_code") is not None
 
 
 def test_the_own_account_page(house, admin):

@@ -12,10 +12,10 @@ from services import reopening
 from services.analysis import Upload
 from services.errors import RecordsError
 from services.imaging.phantom import as_png
-from services.records.people import authenticate, close_session, create_user
-from services.records.tables import PatientCreate, Role, UserCreate
+from services.records.people import close_session
+from services.records.tables import PatientCreate, Role
 from services.workflow import Details
-from tests.pages.conftest import PATIENCE, ROOT, submit, text
+from tests.pages.conftest import PATIENCE, ROOT, another_doctor, submit, text
 from tests.pages.test_analyse import FINDINGS, give, press
 
 PASSWORD = "the second reader's own"
@@ -24,9 +24,7 @@ PASSWORD = "the second reader's own"
 @pytest.fixture(scope="module")
 def second(room):
     """Another doctor."""
-    new = UserCreate(username="second", full_name="Dr Second Reader", role=Role.DOCTOR)
-    create_user(room.bench.store, room.actor(Role.ADMIN), new, PASSWORD)
-    return authenticate(room.bench.store, "second", PASSWORD)
+    return another_doctor(room, "second", PASSWORD)
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from pages.view import acting
 from services import followup
 from services.analysis import Upload
 from services.imaging.phantom import as_png
+from services.records.columns import now
 from services.records.database import write
 from services.records.studies import get_study
-from services.records.tables import Patient, PatientCreate, ReleaseCreate, ReviewCreate, Role, State
+from services.records.tables import Patient, PatientCreate, ReleaseCreate, ReviewCreate, Role, State, User
 from services.workflow import Details
 from tests.pages.conftest import follow, text
 
@@ -83,6 +84,23 @@ def test_the_doctor_reads_the_study_and_can_take_its_files(save, sign_in):
     assert {"Report (PDF)", "Heat map (PNG)", "Uploaded file"} <= downloads(app)
     # What this person had open is let go of; sessions under test have one id.
     app.button(key="sign_out").click().run()
+
+
+def test_an_administrator_sees_it_only_while_the_right_to_see_images_lasts(save, sign_in, room):
+    view, store = save(identifier="TEST9"), room.bench.store
+    this = update(User).where(col(User.id) == room.actor(Role.ADMIN).user_id)
+    write(store.engine, lambda session: session.exec(this.values(images_until=now() + timedelta(hours=1))))
+    try:
+        app = opened(sign_in, Role.ADMIN, view)
+        assert not app.error
+        assert "Marie Curie" in said(app) + "".join(str(table.value) for table in app.table)
+        assert "Heat map (PNG)" in downloads(app)
+        assert not [button.key for button in app.button if button.key.startswith("open_")]
+    finally:
+        write(store.engine, lambda session: session.exec(this.values(images_until=None)))
+    app.run()
+    assert "Marie Curie" not in said(app) + "".join(str(table.value) for table in app.table)
+    assert not downloads(app)
 
 
 def test_the_doctor_reviews_releases_and_withdraws(save, sign_in, room):

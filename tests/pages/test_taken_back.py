@@ -14,11 +14,10 @@ from services.imaging.phantom import as_png
 from services.records.database import reading
 from services.records.patient_records import add_patient, share_patient, unshare_patient
 from services.records.patients import ChosenPatient
-from services.records.people import authenticate, create_user
 from services.records.removal import delete_study
-from services.records.tables import AuditEvent, Outcome, PatientCreate, ReasonCreate, ReviewCreate, Role, UserCreate
+from services.records.tables import AuditEvent, Outcome, PatientCreate, ReasonCreate, ReviewCreate, Role
 from services.workflow import Details
-from tests.pages.conftest import text
+from tests.pages.conftest import another_doctor, text
 
 PASSWORD = "the owner's own long one"
 NO_STUDY = "There is no such study, or it is not yours. Look for it in the history."
@@ -28,9 +27,7 @@ NO_PATIENT = "There is no such patient, or it is not yours. Look for it in the l
 @pytest.fixture(scope="module")
 def owner(room):
     """Another doctor, who shares a patient with the demo's."""
-    new = UserCreate(username="owner", full_name="Dr Owner", role=Role.DOCTOR)
-    create_user(room.bench.store, room.actor(Role.ADMIN), new, PASSWORD)
-    return authenticate(room.bench.store, "owner", PASSWORD)
+    return another_doctor(room, "owner", PASSWORD)
 
 
 @pytest.fixture(scope="module")
