@@ -31,15 +31,15 @@ def draw_pictures(sheet: Sheet, task: Task, one: ImageDetails, top: float, room:
     grey = np.rint(np.clip(np.nan_to_num(one.image.pixels), 0, 1) * 255).astype(np.uint8)
     _picture(sheet, grey, LEFT, top, width, height, f"The {task.subject} as it was uploaded.")
     frame = f", frame {one.image.frame + 1} of {one.image.frames}" if one.image.frames > 1 else ""
-    _caption(sheet, f"The slice{frame}", LEFT, top + height)
+    _caption(sheet, f"The {task.image}{frame}", LEFT, top + height)
     _scale(sheet, one, LEFT, top + height, width)
     if one.heat is not None:
         right = LEFT + COLUMN + GAP
         covered = overlay(one.image.pixels, one.heat.values, opacity=OPACITY, colour_map=COLOUR_MAP)
         name = task.class_info(one.heat.label).name
-        _picture(sheet, covered, right, top, width, height, f"The slice with the heat map for {name}.")
-        _caption(sheet, f"What spoke for {name}", right, top + height)
-        _legend(sheet, right + COLUMN, top + height)
+        _picture(sheet, covered, right, top, width, height, f"The {task.image} with the heat map for {name}.")
+        end = _caption(sheet, f"What spoke for {name}", right, top + height)
+        _legend(sheet, end + GAP / 2, right + COLUMN, top + height)
     return top + height + LEGEND
 
 
@@ -94,9 +94,11 @@ def _picture(
     sheet.image(Image.fromarray(_print_size(picture)), x=x, y=y, w=width, h=height, alt_text=words_for_it)
 
 
-def _caption(sheet: Sheet, text: str, x: float, y: float) -> None:
+def _caption(sheet: Sheet, text: str, x: float, y: float) -> float:
+    """Write it from ``x`` on, and say where it ends."""
     sheet.pen(8, colour=LIGHT.muted)
     sheet.text(x, y + 5.0, text)
+    return x + float(sheet.get_string_width(text))
 
 
 def _scale(sheet: Sheet, one: ImageDetails, x: float, y: float, width: float) -> None:
@@ -118,11 +120,12 @@ def _scale(sheet: Sheet, one: ImageDetails, x: float, y: float, width: float) ->
         sheet.line(tick, y + 3.0, tick, y + 5.0)
 
 
-def _legend(sheet: Sheet, right: float, y: float) -> None:
-    length = 30.0
+def _legend(sheet: Sheet, left: float, right: float, y: float) -> None:
+    """The colours from 0 to 1 at the right, as long as the caption leaves room for."""
     sheet.pen(7.5, colour=LIGHT.muted)
     one = "1 hottest"
     end = right - sheet.get_string_width(one) - 1.4
+    length = min(30.0, end - left - 1.4 - sheet.get_string_width("0"))
     sheet.text(end + 1.4, y + 5.0, one)
     strip = Image.fromarray(legend(COLOUR_MAP))
     sheet.image(strip, x=end - length, y=y + 2.6, w=length, h=2.8, alt_text="Colours of the heat map from 0 to 1.")
