@@ -25,7 +25,7 @@ from services.records.counting import counts
 from services.records.database import key_of, make_engine, reading, write
 from services.records.filters import StudyFilters
 from services.records.folder import FolderVault
-from services.records.history import PageKey, find_studies, readers
+from services.records.history import PageKey, Sort, find_studies, readers
 from services.records.load import make_load
 from services.records.patients import find_patients
 from services.records.people import list_users
@@ -107,8 +107,8 @@ def questions(store: Store, doctor: Actor, researcher: Actor, admin: Actor) -> d
         asked = asked_tasks(store, actor)
         return counts(store, actor), asked, by_month(store, actor, asked[0])
 
-    def history(**filters: Any) -> Callable[[], object]:
-        return lambda: find_studies(store, doctor, StudyFilters(**filters), None, HISTORY_STUDIES)
+    def history(sort: Sort = Sort.NEWEST, **filters: Any) -> Callable[[], object]:
+        return lambda: find_studies(store, doctor, StudyFilters(**filters), None, HISTORY_STUDIES, sort=sort)
 
     def results_board(actor: Actor, **filters: Any) -> Callable[[], object]:
         return lambda: board(store, actor, StudyFilters(**filters))
@@ -145,13 +145,12 @@ def questions(store: Store, doctor: Actor, researcher: Actor, admin: Actor) -> d
         "History, a network that did not": history(network="efficientnet"),
         "History, confidence of 95% and more": history(least=0.95),
         "History, confidence of 100%": history(least=1.0),
-        "History, up to a year ago": history(last=year_ago),
+        "History, up to a year ago": history(Sort.LATEST_STUDY, last=year_ago),
         "History, a frequent name": history(patient="ada"),
         "History, one identifier": history(patient=identifier),
         "Trail": lambda: (find_actions(store, admin), find_events(store, admin, limit=EVENTS)),
         "Trail, one action": trail(action=Action.STUDY_SAVE),
         "Trail, one object": trail(object=what),
-        "Trail, objects that begin alike": trail(object=what[:8]),
         "Trail, all studies": trail(object="study"),
         "Trail, one user": trail(who="nobody"),
         "Trail, in the middle": lambda: find_events(store, admin, None, older, EVENTS),

@@ -27,6 +27,7 @@ SORTS = {
     Sort.LATEST_STUDY: "latest study date first",
     Sort.EARLIEST_STUDY: "earliest study date first",
 }
+BY_DAY = (Sort.LATEST_STUDY, Sort.EARLIEST_STUDY)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ def ask() -> Sought:
         with st.popover("More", icon=":material/tune:", key="history_more"):
             least, most = _confidence()
             network, reader = _network(), _reader()
-        sort = st.selectbox("Order", list(SORTS), format_func=SORTS.__getitem__, key="history_sort", width=230)
+        # A range of study dates is read along the study dates, or all that was saved since would be gone through.
+        orders = BY_DAY if first or last else tuple(SORTS)
+        sort = st.selectbox("Order", orders, format_func=SORTS.__getitem__, key="history_sort", width=230)
     filters = StudyFilters(
         patient=patient or "",
         patient_public_id=person,

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_
+from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import Session, col, select
 
 from services.inference.prediction import Verdict
 from services.records.columns import now
-from services.records.patients import contains_words
+from services.records.patients import found_by, rare_by
+from services.records.rare import if_few
 from services.records.tables import Patient, PredictionRow, State, Study, User
 from services.tasks import TASKS
 
 WEEK = timedelta(days=7)
-# So many rows are looked up one by one in no time; of what is more frequent, a list's first page is soon found.
-FEW = 500
 
 
 @dataclass(frozen=True)
@@ -89,9 +86,7 @@ def conditions(filters: StudyFilters, *, along: bool = True, by_day: bool = True
     """
     asked: list[ColumnElement[bool]] = []
     day = col(Study.study_date) if by_day else func.coalesce(Study.study_date, Study.study_date)
-    words = contains_words(filters.patient)
-    if words:
-        asked.append(select(Patient.id).where(col(Patient.id) == col(Study.patient_id), *words).exists())
+    asked += found_by(filters.patient, Study.patient_id)
     if filters.patient_public_id is not None:
         asked.append(
             col(Study.patient_id).in_(select(Patient.id).where(Patient.public_id == filters.patient_public_id))
@@ -130,7 +125,7 @@ def narrowed(session: Session, filters: StudyFilters) -> list[ColumnElement[bool
     """Conditions that say no more than ``conditions``, but name what is rare by its keys.
 
     A list is read along its order until a page is full. Where hardly anything fits, that would be to its end: whatever
-    an index finds fewer than FEW of is looked up from there instead.
+    an index finds few of is looked up from there instead.
     """
     answers, asked = select(PredictionRow.study_id), []
     if (filters.least, filters.most) != (0.0, 1.0):
@@ -141,12 +136,7 @@ def narrowed(session: Session, filters: StudyFilters) -> list[ColumnElement[bool
         asked.append(answers.where(PredictionRow.label == filters.label))
     if filters.positive:
         asked.append(answers.where(positive()))
-    rare: list[tuple[Any, Sequence[int | None]]] = [
-        (col(Study.id), session.exec(query.limit(FEW + 1)).all()) for query in asked
-    ]
-    if filters.first is not None or filters.last is not None:
-        days = conditions(StudyFilters(first=filters.first, last=filters.last))
-        rare.append((col(Study.id), session.exec(select(Study.id).where(*days).limit(FEW + 1)).all()))
-    if words := contains_words(filters.patient):
-        rare.append((col(Study.patient_id), session.exec(select(Patient.id).where(*words).limit(FEW + 1)).all()))
-    return [column.in_(set(keys)) if keys else false() for column, keys in rare if len(keys) <= FEW]
+    days = conditions(StudyFilters(first=filters.first, last=filters.last))
+    dated = [select(Study.id).where(*days)] if days else []
+    rare = [if_few(session, col(Study.id), query) for query in (*asked, *dated)]
+    return [few for few in rare if few is not None] + rare_by(session, filters.patient, Study.patient_id)

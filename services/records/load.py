@@ -101,11 +101,13 @@ class _Maker:
 
     def next_rows(self) -> Rows:
         """The next studies with their patients and answers, as rows by table."""
-        rows: Rows = {"patient": [], "study": [], "image": [], "prediction": []}
+        rows: Rows = {"patient": [], "patient_word": [], "study": [], "image": [], "prediction": []}
         while self.predictions < self._wanted and len(rows["study"]) < STUDIES_AT_ONCE:
             if self.studies % STUDIES_A_PATIENT == 0:
                 self.patients += 1
-                rows["patient"].append(self._patient())
+                patient, words = self._patient()
+                rows["patient"].append(patient)
+                rows["patient_word"] += words
             self.studies += 1
             refused = self._draw.random() < REFUSED
             study = self._study()
@@ -116,7 +118,7 @@ class _Maker:
                 rows["prediction"].append(self._prediction(study))
         return rows
 
-    def _patient(self) -> dict[str, Any]:
+    def _patient(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         number = self._last_patient + self.patients
         name = f"{self._draw.choice(FAMILY)}, {self._draw.choice(GIVEN)}"
         born = date(1930, 1, 1) + timedelta(days=self._draw.randrange(30_000))
@@ -124,7 +126,8 @@ class _Maker:
             name=name, identifier=f"LOAD-{number:08d}", birth_date=born, sex=self._draw.choice(list(Sex))
         )
         row = Patient.made_from(new, self._reader_id)
-        return row.model_dump() | {"id": number, "public_id": self._key(), "created": self._when()}
+        words = [{"patient_id": number, "word": word.word} for word in row.words]
+        return row.model_dump() | {"id": number, "public_id": self._key(), "created": self._when()}, words
 
     def _study(self) -> dict[str, Any]:
         when = self._when()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import ColumnElement, union
 from sqlmodel import Session, col, select
@@ -16,12 +17,23 @@ from sqlmodel.sql.expression import SelectOfScalar
 from services.errors import InvalidRecord
 from services.imaging.slice import PatientHint
 from services.records import audit
+from services.records.columns import begins
 from services.records.database import key_of, reading, write
 from services.records.patient_records import noting_refusals
+from services.records.rare import if_few
 from services.records.rights import Action, Actor, confirm, no_such_patient, require, visible_patients
 from services.records.store import Store
-from services.records.tables import Patient, PatientBase, PatientCreate, PatientDoctor, PatientPublic, Sex, Study
-from services.records.text import fold, same
+from services.records.tables import (
+    Patient,
+    PatientBase,
+    PatientCreate,
+    PatientDoctor,
+    PatientPublic,
+    PatientWord,
+    Sex,
+    Study,
+)
+from services.records.text import LONGEST_WORD, fold, same
 
 MOST_WORDS = 8
 MOST_EXAMINED = 1_000
@@ -95,16 +107,17 @@ def _holds(session: Session, actor: Actor, patient: Patient) -> bool:
 
 
 def find_patients(store: Store, actor: Actor, text: str = "", limit: int = 20) -> tuple[PatientPublic, ...]:
-    """Patients of the actor whose identifier and name contain every word of ``text``, newest first; all for no text.
+    """Patients of the actor with every word of ``text`` at the beginning of one of the identifier's or name's words.
 
+    They come newest first; all for no text.
     Without a text, those whom the actor only examined are looked for among their newest MOST_EXAMINED studies. Case
     and accents do not matter. The trail notes the search without its words. Raises NotAllowed, Unavailable.
     """
     require(actor, Action.PATIENT_FIND)
-    words = contains_words(text)
-    asked = words or [col(Patient.id).in_(_newest(actor, limit))]
     with reading(store.engine) as session:
         confirm(session, actor)
+        asked = found_by(text, Patient.id) or [col(Patient.id).in_(_newest(actor, limit))]
+        asked += rare_by(session, text, Patient.id)
         found = session.exec(
             select(Patient)
             .where(visible_patients(actor, Action.PATIENT_FIND), *asked)
@@ -208,6 +221,18 @@ def sex_of(header: PatientHint) -> Sex:
     return _DICOM_SEX.get(header.sex.upper()[:1], Sex.UNKNOWN)
 
 
-def contains_words(text: str) -> list[ColumnElement[bool]]:
-    """SQL conditions on Patient: each word of ``text`` is somewhere in the identifier or the name."""
-    return [col(Patient.search_key).contains(word, autoescape=True) for word in fold(text).split()[:MOST_WORDS]]
+def found_by(text: str, key: Any) -> list[ColumnElement[bool]]:
+    """SQL conditions on a patient's ``key``: each word of ``text`` begins a word of the identifier or the name."""
+    return [word.where(PatientWord.patient_id == key).exists() for word in _with_words(text)]
+
+
+def rare_by(session: Session, text: str, key: Any) -> list[ColumnElement[bool]]:
+    """Conditions that say no more, but name the patients with a rare word by their keys."""
+    rare = [if_few(session, col(key), word) for word in _with_words(text)]
+    return [few for few in rare if few is not None]
+
+
+def _with_words(text: str) -> list[SelectOfScalar[Any]]:
+    """The patients with each word of ``text``."""
+    words = fold(text).split()[:MOST_WORDS]
+    return [select(PatientWord.patient_id).where(begins(col(PatientWord.word), word[:LONGEST_WORD])) for word in words]

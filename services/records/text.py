@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
 LINE_BREAKS = "\n\t"
+LONGEST_WORD = 64
 # Letters that Unicode does not take apart, as people without the key type them; and what separates DICOM names.
 LIKE = str.maketrans("ıłøđ^,;=", "ilod    ")
 
@@ -47,6 +49,19 @@ def fold(text: str) -> str:
     """
     letters = (c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) != "Mn")
     return same("".join(letters).casefold().translate(LIKE))
+
+
+def search_words(text: str) -> frozenset[str]:
+    """The words by whose beginnings ``text`` is found, folded, each of LONGEST_WORD characters at most.
+
+    Where a word has signs in it (Smith-Jones, MR-00471), what follows a sign is found as well, and a number also
+    without the noughts before it.
+    """
+    found = set()
+    for word in fold(text).split():
+        ends = {word, *(word[part.start() :] for part in re.finditer(r"[^\W_]+", word))}
+        found |= ends | {end.lstrip("0") for end in ends}
+    return frozenset(word[:LONGEST_WORD] for word in found if word)
 
 
 def printable_name(name: str) -> str:

@@ -12,8 +12,9 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from services.records import audit, spreadsheet
+from services.records.columns import LAST_LETTER
 from services.records.database import reading, write
-from services.records.filters import FEW
+from services.records.rare import if_few
 from services.records.rights import Action, Actor, confirm, require
 from services.records.store import Store
 from services.records.tables import AuditEvent, Outcome
@@ -22,16 +23,14 @@ from services.records.text import same
 LARGEST_PAGE = 200
 ROWS_AT_ONCE = 1000
 HEADS = ("number", "time (UTC)", "who", "address", "action", "object", "outcome", "hash of the event before", "hash")
-# Behind every text that begins with another one.
-_LAST_LETTER = "\U0010ffff"
 
 
 @dataclass(frozen=True)
 class EventFilters:
     """What an event must be like; empty fields ask for nothing.
 
-    ``who`` is a whole user name, ``object`` the beginning of an object, such as a kind and a public id. ``since`` is
-    included, ``until`` is not; both carry their zone.
+    ``who`` is a whole user name, ``object`` whole words that an object begins with: a kind, or a kind and a public id.
+    ``since`` is included, ``until`` is not; both carry their zone.
     """
 
     who: str = ""
@@ -150,8 +149,8 @@ def _conditions(session: Session, filters: EventFilters) -> list[ColumnElement[b
     if filters.action:
         asked.append(col(AuditEvent.action) == filters.action)
     # As in text.same, any text can be searched for.
-    if beginning := filters.object.strip().encode(errors="replace").decode():
-        asked.append(_begins(session, beginning))
+    if named := filters.object.strip().encode(errors="replace").decode():
+        asked.append(_about(session, named))
     if filters.outcome is not None:
         asked.append(col(AuditEvent.outcome) == filters.outcome)
     if filters.since is not None:
@@ -161,14 +160,13 @@ def _conditions(session: Session, filters: EventFilters) -> list[ColumnElement[b
     return asked
 
 
-def _begins(session: Session, beginning: str) -> ColumnElement[bool]:
-    """The condition that the object begins so: few events are named by their numbers, more are soon met by time.
+def _about(session: Session, named: str) -> ColumnElement[bool]:
+    """The condition that the object is this or goes on after a space: few are named by number, more soon met by time.
 
     An index on the object finds all of either, but in another order than the page's.
     """
-    within = (beginning, beginning + _LAST_LETTER)
-    found = session.exec(select(AuditEvent.id).where(col(AuditEvent.object).between(*within)).limit(FEW + 1)).all()
-    if len(found) <= FEW:
-        return col(AuditEvent.id).in_(found)
+    within = (named, f"{named} {LAST_LETTER}")
+    found = select(AuditEvent.id).where(col(AuditEvent.object).between(*within))
+    few = if_few(session, col(AuditEvent.id), found)
     # Joined to nothing, so that no database takes that index here.
-    return (col(AuditEvent.object) + "").between(*within)
+    return few if few is not None else (col(AuditEvent.object) + "").between(*within)

@@ -70,6 +70,21 @@ def test_each_filter_narrows_and_says_so_when_nothing_is_left(history, room, stu
     assert not history.exception
 
 
+def test_a_range_of_study_dates_is_listed_by_study_date(history):
+    dates = [date(2024, 1, 1) + timedelta(days=number) for number in range(8, 11)]
+    history.selectbox(key="history_sort").set_value("oldest").run()
+    history.date_input(key="history_first").set_value(dates[0]).run()
+    history.date_input(key="history_last").set_value(dates[-1]).run()
+    order = history.selectbox(key="history_sort")
+    assert order.options == ["latest study date first", "earliest study date first"]
+    assert [name[-3:] for name in names(history)] == ["010", "009", "008"]
+    assert "latest study date first" in text(history)
+    for key in ("history_first", "history_last"):
+        history.date_input(key=key).set_value(None).run()
+    assert len(history.selectbox(key="history_sort").options) == 4
+    assert not history.exception
+
+
 def test_a_new_filter_starts_on_the_first_page(history):
     history.button(key="older").click().run()
     history.text_input(key="history_patient").set_value("Yolanda").run()
@@ -134,7 +149,7 @@ def test_dates_as_old_as_the_form_takes_them_can_be_asked_for(sign_in, studies):
         assert today - timedelta(days=1) <= field.max <= today
     app.date_input(key="history_last").set_value(date(1950, 1, 1)).run()
     assert [name.split()[-1] for name in names(app)] == ["Q\\-000"]
-    assert "1 to 1, newest first" in text(app)
+    assert "1 to 1, latest study date first" in text(app)
 
 
 def test_patients_are_listed_with_their_counts(sign_in, studies):

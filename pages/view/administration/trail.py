@@ -42,7 +42,10 @@ def asked() -> EventFilters:
         who = st.text_input("User name", key="trail_who", width=160)
         actions = find_actions(acting.store(), acting.person())
         action = st.selectbox("Action", actions, None, key="trail_action", placeholder="Any", width=190)
-        what = st.text_input("On what", key="trail_object", placeholder="study 1f0c…", width=240)
+        what = st.text_input(
+            "On what", key="trail_object", placeholder="study, or one as listed", width=240,
+            help="A kind (study, patient, account, model), or one object as the table names it, whole.",
+        )  # fmt: skip
         outcome = st.selectbox(
             "Outcome", list(Outcome), None, lambda o: o.value, key="trail_outcome", placeholder="Any", width=130
         )

@@ -27,6 +27,7 @@ from services.records.tables.patients import (
     PatientDoctor,
     PatientPublic,
     PatientRecord,
+    PatientWord,
     Sex,
 )
 from services.records.tables.reviews import (
@@ -60,6 +61,7 @@ __all__ = [
     "PatientCreate",
     "PatientDoctor",
     "PatientRecord",
+    "PatientWord",
     "PatientPublic",
     "Study",
     "StudyCreate",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 from pydantic import field_validator
 from sqlalchemy import Index, Text
-from sqlmodel import Field, SQLModel
+from sqlalchemy.orm import relationship
+from sqlmodel import Field, Relationship, SQLModel
 
 from services.records.columns import PUBLIC_ID, TABLE_OPTIONS, Checked, UtcTime, new_public_id, now, past_day, words
-from services.records.text import clean_line, clean_text, fold, same
+from services.records.text import LONGEST_WORD, clean_line, clean_text, same, search_words
 
 EARLIEST_BIRTH = date(1850, 1, 1)
-SEARCH_LENGTH = 700
 
 
 class Sex(StrEnum):
@@ -70,8 +70,18 @@ class PatientCreate(Checked, PatientRecord):
         return value
 
 
+class PatientWord(SQLModel, table=True):
+    """A word by whose beginning a patient is found, folded."""
+
+    __tablename__ = "patient_word"
+    __table_args__ = (Index(None, "word", "patient_id"), TABLE_OPTIONS)
+
+    patient_id: int | None = Field(foreign_key="patient.id", primary_key=True)
+    word: str = Field(max_length=LONGEST_WORD, primary_key=True)
+
+
 class Patient(PatientRecord, table=True):
-    """A patient; ``identifier_key`` and ``search_key`` are folded copies for finding (see text.py).
+    """A patient; ``identifier_key`` is a folded copy and ``words`` are those of both for finding (see text.py).
 
     ``account_id`` is the account with which they see their own released results, None where they have none. ``version``
     counts the changes, so that nobody writes over what somebody else has just changed.
@@ -85,29 +95,32 @@ class Patient(PatientRecord, table=True):
     public_id: uuid.UUID = Field(default_factory=new_public_id, sa_type=PUBLIC_ID, unique=True)
     # Case folding makes a text up to three times as long.
     identifier_key: str | None = Field(default=None, max_length=192, unique=True)
-    search_key: str = Field(max_length=SEARCH_LENGTH)
     created_by_id: int = Field(foreign_key="user.id")
     account_id: int | None = Field(default=None, foreign_key="user.id", unique=True)
     created: datetime = Field(default_factory=now, sa_type=UtcTime())
     version: int = Field(default=1)
+    words: list[PatientWord] = Relationship(sa_relationship=relationship("PatientWord", cascade="all, delete-orphan"))
 
     @classmethod
     def made_from(cls, new: PatientCreate, created_by_id: int) -> Patient:
         """The row of a checked patient."""
-        return cls(**new.model_dump(), **cls._keys(new), created_by_id=created_by_id)
+        patient = cls(**new.model_dump(), created_by_id=created_by_id)
+        patient._write_keys({})
+        return patient
 
     def change(self, new: PatientCreate) -> None:
         """Take over what was typed, checked."""
-        for name, value in (new.model_dump() | self._keys(new)).items():
+        # First: to read the words once something has changed would write the change before anybody has checked it.
+        known = {word.word: word for word in self.words}
+        for name, value in new.model_dump().items():
             setattr(self, name, value)
+        self._write_keys(known)
         self.version += 1
 
-    @staticmethod
-    def _keys(new: PatientCreate) -> dict[str, Any]:
-        return {
-            "identifier_key": same(new.identifier) if new.identifier else None,
-            "search_key": fold(f"{new.identifier or ''} {new.name}")[:SEARCH_LENGTH],
-        }
+    def _write_keys(self, known: Mapping[str, PatientWord]) -> None:
+        self.identifier_key = same(self.identifier) if self.identifier else None
+        words = sorted(search_words(f"{self.identifier or ''} {self.name}"))
+        self.words = [known.get(word) or PatientWord(patient_id=self.id, word=word) for word in words]
 
 
 class PatientDoctor(SQLModel, table=True):

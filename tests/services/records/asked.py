@@ -94,6 +94,7 @@ OF_ONE = {
 
 def admin_beside(store):
     """A second administrator."""
+
     def work(session):
         user = User(username="beside", full_name="Beside", role=Role.ADMIN, password_hash="closed")
         session.add(user)

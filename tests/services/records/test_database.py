@@ -36,7 +36,7 @@ def test_a_row_cannot_point_to_nothing(store):
 def test_a_row_that_others_point_to_stays(store, doctor):
     write(
         store.engine,
-        lambda s: s.add(Patient(name="x", sex="other", search_key="x", created_by_id=doctor.user_id)),
+        lambda s: s.add(Patient(name="x", sex="other", created_by_id=doctor.user_id)),
     )
     with pytest.raises(InvalidRecord):
         write(store.engine, lambda s: s.exec(text(f"DELETE FROM user WHERE id = {doctor.user_id}")))
@@ -82,9 +82,7 @@ def test_an_error_in_the_work_undoes_all_of_it(store):
 def test_sentences_and_the_log_hold_no_values(store, doctor, caplog):
     def work(session):
         for _ in range(2):
-            row = Patient(
-                name="Geheim", sex="other", identifier_key="H-4711", search_key="x", created_by_id=doctor.user_id
-            )
+            row = Patient(name="Geheim", sex="other", identifier_key="H-4711", created_by_id=doctor.user_id)
             session.add(row)
             session.flush()
 

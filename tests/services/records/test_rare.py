@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.records import filters, trail
+from services.records import rare
 from services.records.filters import StudyFilters
 from services.records.history import Sort, find_studies
 from services.records.patients import find_patients
@@ -25,8 +25,7 @@ ASKED = (
 
 @pytest.mark.parametrize("few", [0, 2, 500])
 def test_frequent_or_rare_the_same_is_found(store, doctor, actors, make_study, answer, monkeypatch, few):
-    monkeypatch.setattr(filters, "FEW", few)
-    monkeypatch.setattr(trail, "FEW", few)
+    monkeypatch.setattr(rare, "FEW", few)
     for days, name, label, share in (
         (-1, "Anna Müller", "glioma", 0.97), (0, "Anna Schmidt", "notumor", 0.9), (1, "Bea Müller", "glioma", 0.85),
         (2, "Cyd", "notumor", 0.96),
@@ -43,6 +42,6 @@ def test_frequent_or_rare_the_same_is_found(store, doctor, actors, make_study, a
     assert [patient.name for patient in find_patients(store, doctor)] == [
         "Cyd", "Bea Müller", "Anna Schmidt", "Anna Müller",
     ]  # fmt: skip
-    events = find_events(store, actors["admin"], EventFilters(object="study ")).events
+    events = find_events(store, actors["admin"], EventFilters(object="study")).events
     assert [event.action for event in events] == ["study.save"] * 5
     assert [event.number for event in events] == sorted((event.number for event in events), reverse=True)

@@ -51,6 +51,7 @@ def test_newest_first_and_whole(noted, actors):
      ({"outcome": Outcome.REFUSED}, range(3, 31, 3)), ({"outcome": Outcome.FAILED}, ()),
      ({"object": STUDY}, [n for n in range(1, 31) if n % 3 == 2 or n % 6 == 4]),
      ({"object": f"{STUDY} report"}, range(2, 31, 3)), ({"object": "study"}, [n for n in range(1, 31) if n % 3]),
+     ({"object": "stud"}, ()), ({"object": STUDY[:12]}, ()),
      ({"object": "tudy"}, ()), ({"object": "study_"}, ()), ({"object": "%"}, ()), ({"object": "\ud800"}, ()),
      ({"who": "doctor", "action": "file.read"}, ()), ({"who": "doctor", "object": OTHER}, range(1, 31, 6))],
 )  # fmt: skip

@@ -1,0 +1,25 @@
+"""The words by whose beginnings a patient is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.records.text import LONGEST_WORD, search_words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", set()),
+        ("Anna  Müller", {"anna", "muller"}),
+        ("Müller^Anna", {"anna", "muller"}),
+        ("Smith-Jones", {"smith-jones", "jones"}),
+        ("(geb. O'Neil)", {"(geb.", "geb.", "o'neil)", "neil)"}),
+        ("MR-00471", {"mr-00471", "00471", "471"}),
+        ("000", {"000"}),
+        ("山田", {"山田"}),
+        ("x" * 200, {"x" * LONGEST_WORD}),
+    ],
+)
+def test_words(text, words):
+    assert search_words(text) == words
