@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlmodel import Session, col, func, select
+from pydantic import TypeAdapter
+from sqlmodel import Session, col, select
 
 from services.errors import InvalidRecord, SignInRefused
 from services.records import audit, throttle
@@ -12,22 +13,23 @@ from services.records.columns import now
 from services.records.database import key_of, reading, write
 from services.records.demo import DEMO_PASSWORDS
 from services.records.passwords import hash_password, is_password
-from services.records.rights import Action, Actor, confirm, require, visible_studies
+from services.records.results import Result, newest_results
+from services.records.rights import Action, Actor, confirm, may, require
 from services.records.sessions import account_of, end_all
 from services.records.store import Store
 from services.records.tables import (
     AuditEvent,
     Outcome,
     Patient,
-    PatientPublic,
+    PatientRecord,
     Profile,
     SecondFactor,
     SignInSession,
-    Study,
-    StudyImage,
     User,
     UserPublic,
 )
+
+_RESULT = TypeAdapter(Result)
 
 
 def own_account(store: Store, actor: Actor) -> UserPublic:
@@ -94,8 +96,7 @@ def export_own(store: Store, actor: Actor) -> dict[str, Any]:
         user = session.get_one(User, actor.user_id)
         mine = session.exec(select(SignInSession).where(SignInSession.user_id == user.id)).all()
         record = session.exec(select(Patient).where(Patient.account_id == user.id)).first()
-        own = Study.patient_id == (record.id if record else None)
-        studies = session.exec(select(Study).where(own, visible_studies(actor, Action.RESULT_VIEW))).all()
+        results = newest_results(session, actor, None) if may(actor, Action.RESULT_VIEW) else ()
         trail = session.exec(select(AuditEvent).where(AuditEvent.user_id == user.id).order_by(col(AuditEvent.id)))
         since = session.exec(select(SecondFactor.since).where(SecondFactor.user_id == user.id)).first()
         return {
@@ -106,12 +107,11 @@ def export_own(store: Store, actor: Actor) -> dict[str, Any]:
                 one.model_dump(mode="json", include={"device", "address", "created", "last_seen", "expires", "revoked"})
                 for one in mine
             ],
-            "patient": PatientPublic.model_validate(record).model_dump(mode="json") if record else None,
-            "results": [
-                one.model_dump(mode="json", include={"public_id", "task", "study_date", "created"})
-                | {"images": session.exec(select(func.count()).where(StudyImage.study_id == one.id)).one()}
-                for one in studies
-            ],
+            # What the doctors note for each other is not the patient's to take away.
+            "patient": PatientRecord.model_validate(record).model_dump(mode="json", exclude={"notes"})
+            if record
+            else None,
+            "results": [_RESULT.dump_python(result, mode="json") for result in results],
             "trail": [
                 one.model_dump(mode="json", include={"at", "action", "object", "outcome"}) for one in trail.all()
             ],

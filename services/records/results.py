@@ -45,14 +45,15 @@ def find_results(store: Store, actor: Actor) -> tuple[Result, ...]:
     require(actor, Action.RESULT_VIEW)
     with reading(store.engine) as session:
         confirm(session, actor)
-        found = session.exec(
-            _released()
-            .where(visible_studies(actor, Action.RESULT_VIEW))
-            .order_by(col(Release.id).desc())
-            .limit(MOST_RESULTS)
-        ).all()
-        numbers = _numbers(session, [study.id for study, *_ in found])
-        return tuple(_result(*row, numbers[key_of(row[0])]) for row in found)
+        return newest_results(session, actor, MOST_RESULTS)
+
+
+def newest_results(session: Session, actor: Actor, limit: int | None) -> tuple[Result, ...]:
+    """The same inside a running transaction; every one for a ``limit`` of None."""
+    mine = _released().where(visible_studies(actor, Action.RESULT_VIEW)).order_by(col(Release.id).desc())
+    found = session.exec(mine.limit(limit)).all()
+    numbers = _numbers(session, [study.id for study, *_ in found])
+    return tuple(_result(*row, numbers[key_of(row[0])]) for row in found)
 
 
 def get_result(store: Store, actor: Actor, public_id: uuid.UUID | str) -> Result:

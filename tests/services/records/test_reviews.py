@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlmodel import col, select, update
 
 from services.errors import InvalidRecord, NotAllowed, NotFound
 from services.records.columns import now
 from services.records.database import reading, write
+from services.records.own_account import export_own
 from services.records.results import find_results, get_result
 from services.records.reviews import NewReview, save_release, save_review, withdraw_release
 from services.records.studies import get_study, read_file, save_study
@@ -161,6 +164,22 @@ def test_the_patient_reads_the_result_and_not_the_study(store, actors, make_stud
         with pytest.raises(NotFound):
             read_file(store, patient, view.public_id, kind, version)
     assert actions(store).count("result.view") == 1
+
+
+def test_what_patients_take_away_are_their_record_and_released_results(store, actors, make_study):
+    release(store, actors["doctor"], save_study(store, actors["doctor"], make_study(name="Bob", identifier="B-1")))
+    view = released(store, actors, make_study)
+    awaiting = save_study(store, actors["doctor"], make_study())
+    withheld = col(Patient.public_id) == view.patient.public_id
+    changes = {"notes": "Between doctors.", "phone": "0123"}
+    write(store.engine, lambda session: session.exec(update(Patient).where(withheld).values(**changes)))
+    export = export_own(store, actors["patient"])
+    assert (export["patient"]["name"], export["patient"]["phone"]) == (view.patient.name, "0123")
+    (result,) = export["results"]
+    assert (result["public_id"], result["label"], result["note"]) == (str(view.public_id), "glioma", NOTE.note)
+    words = json.dumps(export)
+    assert not any(other in words for other in ("Between doctors", "Bob", str(awaiting.public_id)))
+    assert export_own(store, actors["doctor"])["results"] == []
 
 
 def test_nobody_else_reads_a_released_result(store, actors, make_study):
