@@ -34,7 +34,7 @@ app: venv-app ## install what is missing, migrate, start the demo on http://loca
 	@DEMO=$(DEMO) $(BIN)/python -m services.records migrate
 ifneq ($(filter 1 true yes on,$(DEMO)),)
 	@DEMO=$(DEMO) $(BIN)/python -m tools.demo_data || true
-	@echo "falx: http://localhost:$(PORT) (demo accounts are named on the sign-in page; Ctrl+C stops)"
+	@echo "falx: http://localhost:$(PORT) (the sign-in page has a button for each demo account; Ctrl+C stops)"
 else
 	@echo "falx: http://localhost:$(PORT) (Ctrl+C stops)"
 endif

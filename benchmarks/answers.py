@@ -30,7 +30,7 @@ CALLERS, BLOCK, BLOCK_PAIRS = 8, 24, 7
 
 
 def results() -> list[Result]:
-    """The four ratios of answering."""
+    """The ratios of answering."""
     engine = the_engine()
     network = bare_network(engine)
     views = 2 if engine.loaded(get_task(TASK)).card.flips else 1
@@ -40,11 +40,16 @@ def results() -> list[Result]:
         usual = usual_way(network, Path(folder))
         return [
             _compare(
-                "Upload to answer / bare network",
+                f"Upload to answer / bare network ({views} views)",
                 "decode, checks, preparation, network, calibration and heat map from an upload's bytes, over one "
                 "compiled forward pass of the same network, its weights fixed as in serving, on what it answers from "
                 "(the prepared square and its mirror image)",
                 answer, bare, 1.4,
+            ),
+            _compare(
+                "Upload to answer / bare network (1 view)",
+                "the same, over a pass on the prepared square alone; half of what an answer rests on is then left out",
+                answer, compiled(network, 1), None,
             ),
             _compare(
                 "Upload to answer / usual way",
@@ -126,7 +131,7 @@ def usual_way(network: Any, folder: Path) -> Callable[[], object]:
 
 
 def _compare(
-    name: str, meaning: str, subject: Callable[[], object], reference: Callable[[], object], target: float
+    name: str, meaning: str, subject: Callable[[], object], reference: Callable[[], object], target: float | None
 ) -> Result:
     ours, theirs = by_turns(subject, reference, pairs=PAIRS)
     return Result(name, meaning, pair_ratios(ours, theirs), target, milliseconds(ours), milliseconds(theirs), "ms")

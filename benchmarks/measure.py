@@ -18,13 +18,14 @@ class Result:
     """One figure against its target.
 
     ``ratios`` are the pairs' ratios (subject over reference); ``subject`` and ``reference`` are medians in ``unit`` and
-    stand in the table for orientation only. ``at_least`` turns the target from an upper into a lower bound.
+    stand in the table for orientation only. ``at_least`` turns the target from an upper into a lower bound; without a
+    ``target`` the figure is told and held against nothing.
     """
 
     name: str
     meaning: str
     ratios: tuple[float, ...]
-    target: float
+    target: float | None
     subject: float
     reference: float
     unit: str
@@ -43,7 +44,9 @@ class Result:
 
     @property
     def met(self) -> bool:
-        """Whether the median reaches the target."""
+        """Whether the median reaches the target, if there is one."""
+        if self.target is None:
+            return True
         return self.median >= self.target if self.at_least else self.median <= self.target
 
 

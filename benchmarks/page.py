@@ -9,6 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.measure import Result
+from benchmarks.subjects import TASK
+from services.inference.repository import ModelRepository
+from services.settings import get_settings
 
 HEAD = """# Speed and memory
 
@@ -18,7 +21,7 @@ on other machines too; the columns in milliseconds and megabytes are for orienta
 
 
 def machine() -> str:
-    """Processor, cores and library versions in one sentence."""
+    """Version that answered, processor, cores and library versions in one sentence."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -26,8 +29,9 @@ def machine() -> str:
         cpu = models[0].split(":", 1)[1].strip() if models else cpu
     load = os.getloadavg()[0]
     return (
-        f"Measured on {os.cpu_count()} cores ({cpu}), Python {platform.python_version()}, "
-        f"{_tensorflow()}, Keras {version('keras')}; load average {load:.1f} at the end."
+        f"Measured with {ModelRepository(get_settings().models_dir).live_ref(TASK)} on {os.cpu_count()} cores ({cpu}), "
+        f"Python {platform.python_version()}, {_tensorflow()}, Keras {version('keras')}; "
+        f"load average {load:.1f} at the end."
     )
 
 
@@ -49,10 +53,10 @@ def table(results: Sequence[Result]) -> list[str]:
     for result in results:
         low, high = result.quartiles
         sign = "≥" if result.at_least else "≤"
+        held = "– | –" if result.target is None else f"{sign} {result.target:g} | {'yes' if result.met else '**no**'}"
         rows.append(
-            f"| {result.name} | {result.median:.2f} | {low:.2f} to {high:.2f} | {sign} {result.target:g} | "
-            f"{'yes' if result.met else '**no**'} | {result.subject:.1f} {result.unit} | "
-            f"{result.reference:.1f} {result.unit} |"
+            f"| {result.name} | {result.median:.2f} | {low:.2f} to {high:.2f} | {held} | "
+            f"{result.subject:.1f} {result.unit} | {result.reference:.1f} {result.unit} |"
         )
     return rows
 

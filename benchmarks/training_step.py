@@ -46,13 +46,14 @@ def result() -> Result:
     )
 
 
-def measure() -> tuple[list[float], list[float]]:
+def measure(network: str = NETWORK, pairs: int = PAIRS) -> tuple[list[float], list[float]]:
     """Seconds of each block with the pipeline and of each without, by turns.
 
     While the other side runs, the pipeline fills its buffer; a few steps before each of its blocks empty that buffer
     outside the clock, so that nothing counts which was made ready on somebody else's time.
     """
-    model, batches = _model(), _real_batches()
+    model = _model(network)
+    batches = _real_batches(int(model.output["outline"].shape[1]))
     one_batch = itertools.repeat(keras.tree.map_structure(np.array, next(batches)))
 
     def train(source: Iterable[Any], steps: int) -> None:
@@ -62,26 +63,26 @@ def measure() -> tuple[list[float], list[float]]:
     return by_turns(
         lambda: train(batches, STEPS),
         lambda: train(one_batch, STEPS),
-        pairs=PAIRS,
+        pairs=pairs,
         warm_up=1,
         before=lambda: train(batches, DRAINED),
     )
 
 
-def _model() -> keras.Model:
+def _model(network: str) -> keras.Model:
     """The network as the main phase trains it, with its outline branch."""
-    learner = with_outline(build(NETWORK, len(get_task(TASK).classes)), NETWORK)
-    compile_whole(learner, RunSettings(TASK, NETWORK, (), "none"))
+    learner = with_outline(build(network, len(get_task(TASK).classes)), network)
+    compile_whole(learner, RunSettings(TASK, network, (), "none"))
     return learner
 
 
-def _real_batches() -> Iterator[Any]:
+def _real_batches(cells: int) -> Iterator[Any]:
     """The batches that a run on the drawn samples would get."""
     squares, classes = prepared_squares(), len(get_task(TASK).classes)
     labels = np.eye(classes, dtype=np.float32)[np.arange(len(squares)) % classes]
     weights, known = np.full(len(squares), 1 / len(squares)), np.ones(len(squares), bool)
     nothing = np.zeros_like(squares)
-    draws = Draws(squares, labels, weights, nothing, known, cells=14, batch=BATCH, steps=64, seed=1)
+    draws = Draws(squares, labels, weights, nothing, known, cells=cells, batch=BATCH, steps=64, seed=1)
     return iter(keras_cv_batches(draws, Geometry()))
 
 

@@ -180,10 +180,16 @@ def act(task: Task, taken: Taken, analysis: Analysis, images: Sequence[Seen], st
     key = "_".join([task.key, *parts])
     why = "Leave out the images that cannot be read first." if unread else None
     with st.container(key="actions", horizontal=True):
+        refused = analysis.prediction is None
+        if refused:
+            st.button(
+                f"Another {task.image}", type="primary", icon=":material/upload_file:", key="instead",
+                on_click=intake.forget,
+            )  # fmt: skip
         label = "Save study" if study is None else "Add to the study"
         st.button(
-            label, type="primary", icon=":material/save:", key="save", on_click=ask, args=("save",),
-            disabled=unread > 0, help=why,
+            label, type="secondary" if refused else "primary", icon=":material/save:", key="save", on_click=ask,
+            args=("save",), disabled=unread > 0, help=why,
         )  # fmt: skip
         if study is None:
             st.button(
@@ -193,7 +199,7 @@ def act(task: Task, taken: Taken, analysis: Analysis, images: Sequence[Seen], st
         st.button("Add image", icon=":material/add_photo_alternate:", key="add", on_click=ask, args=("add",))
         if len(images) > 1:
             leave_out(taken)
-    if analysis.prediction is None:
+    if refused:
         overrule(task, taken, analysis.slice.frame + 1)
     asking = st.session_state.get(ASKING)
     if asking == "add":

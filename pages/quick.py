@@ -36,6 +36,7 @@ def page() -> None:
         with st.form("quick", clear_on_submit=True):
             name = st.text_input("First name", max_chars=200, autocomplete="off")
             file = st.file_uploader(f"Image of a {task.subject}, up to {megabytes} MB", max_upload_size=megabytes)
+            intake.say_too_large("quick")
             tried = st.selectbox("Or a synthetic sample", task.samples, index=None, format_func=titled)
             sent = st.form_submit_button("Look and save", type="primary", icon=":material/search:")
         if sent:

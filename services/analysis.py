@@ -17,7 +17,7 @@ from services.imaging.limits import DEFAULT_LIMITS, Limits
 from services.imaging.overlay import to_png
 from services.imaging.prepare import Prepared
 from services.imaging.slice import PatientHint, Slice
-from services.inference.prediction import Answer, HeatMap, Outline, Prediction
+from services.inference.prediction import Answer, HeatMap, ModelRef, Outline, Prediction
 from services.records.parts import File, NewImage
 from services.records.patients import differences
 from services.records.tables import ImageCreate
@@ -41,7 +41,10 @@ class Upload:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What became of one upload. ``prepared`` and ``answer`` are None where the gate refused."""
+    """What became of one upload. ``prepared`` and ``answer`` are None where the gate refused.
+
+    ``refused_by`` is the version that knows no such picture, None where it was not asked or does.
+    """
 
     upload: Upload
     task: Task
@@ -50,6 +53,7 @@ class Analysis:
     overrule_reason: str
     prepared: Prepared | None
     answer: Answer | None
+    refused_by: ModelRef | None = None
 
     @property
     def prediction(self) -> Prediction | None:

@@ -14,10 +14,9 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from services.analysis import Upload
+from services.analysis import Analysis, Upload
 from services.errors import FalxError, ImagingError
 from services.imaging.decode import check_size, decode_frames
-from services.imaging.gate import GateDecision
 from services.imaging.limits import Limits, enough_memory
 from services.inference.engine import Engine
 from services.inference.prediction import Prediction, Verdict
@@ -77,7 +76,7 @@ def rows_of(engine: Engine, path: Path, task: Task, network: str | None, limits:
             if isinstance(found, ImagingError):
                 raise found
             seen = examine(engine, upload, found, task, network=network)
-            row |= _answer(seen.prediction, task) if seen.prediction else _refusal(seen.gate)
+            row |= _answer(seen.prediction, task) if seen.prediction else _refusal(seen)
         except FalxError as error:
             row |= {"verdict": FAILED, "reason": str(error)}
         yield row
@@ -95,8 +94,10 @@ def _content(path: Path, limits: Limits) -> bytes:
         raise ImagingError(f"The file cannot be read: {error.strerror}. Check its path and rights.") from error
 
 
-def _refusal(gate: GateDecision) -> Row:
-    return {"verdict": Verdict.REFUSED, "reason": " ".join(gate.reasons)}
+def _refusal(seen: Analysis) -> Row:
+    by = seen.refused_by
+    asked = {"model": by.network, "version": by.version} if by else {}
+    return asked | {"verdict": Verdict.REFUSED, "reason": " ".join(seen.gate.reasons)}
 
 
 def _answer(prediction: Prediction, task: Task) -> Row:

@@ -151,7 +151,7 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         reasons = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
+            f"{'.'.join(map(str, e['loc'])).upper() or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
             for e in error.errors()
         )
         raise SettingsError(f"Falx cannot start with these settings. {reasons}") from error

@@ -85,7 +85,7 @@ def examine(
     if answer.strange:
         gate = GateDecision(False, (*gate.reasons, answer.strange))
     if not gate.accepted and not overrule_reason:
-        return Analysis(upload, task, image, gate, "", None, None)
+        return Analysis(upload, task, image, gate, "", None, None, answer.prediction.model)
     second = second_opinion(engine, image.pixels, task, answer.prediction)
     answer = replace(answer, prediction=replace(answer.prediction, second=second))
     return Analysis(upload, task, image, gate, "" if gate.accepted else overrule_reason, prepared, answer)
@@ -158,7 +158,8 @@ class Workbench:
         if analysis.overrule_reason:
             audit.note(self.store.engine, actor, audit.OVERRULE, what)
         outcome = Outcome.REFUSED if answer is None else Outcome.DONE
-        audit.note(self.store.engine, actor, audit.PREDICTION, f"{what} {answer.model}" if answer else what, outcome)
+        asked = answer.model if answer else analysis.refused_by
+        audit.note(self.store.engine, actor, audit.PREDICTION, f"{what} {asked}" if asked else what, outcome)
         return analysis
 
     def save(self, actor: Actor, analyses: Sequence[Analysis], details: Details) -> StudyView:

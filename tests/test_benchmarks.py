@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import page, start
+from benchmarks import page, start, training_step
 from benchmarks.measure import Result, by_turns, pair_ratios
+from benchmarks.subjects import TASK
+from services.inference.repository import ModelRepository
+from services.settings import get_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,9 +60,15 @@ def test_the_sign_in_page_is_drawn_without_tensorflow():
     assert start.modules_after_sign_in_page() == {"tensorflow": 0, "keras": 0}
 
 
+def test_a_training_step_is_measured_with_its_pipeline_and_without():
+    ours, theirs = training_step.measure("smallcnn", pairs=2)
+    assert len(ours) == len(theirs) == 2
+
+
 def test_the_performance_page_holds_every_target():
     """The committed page was written by the command, from all seven measurements."""
     text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and ("≤" in line or "≥" in line)]
     targets = [re.search(r"[≤≥] [\d.]+", row)[0] for row in rows]
     assert targets == ["≤ 0", "≤ 1.4", "≤ 0.5", "≤ 1.4", "≥ 0.9", "≤ 1.1", "≤ 1.05"]
+    assert f"Measured with {ModelRepository(get_settings().models_dir).live_ref(TASK)} on" in text

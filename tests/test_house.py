@@ -17,6 +17,7 @@ from services.errors import SettingsError
 from services.settings import LARGEST_UPLOAD_MB, Settings, get_settings
 from tests.conftest import LONGEST, TOGETHER, piece_of
 from tools import environment, experiments, figures, reference
+from tools.screens import FOLDER, SHOTS, SIZES
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = sorted(ROOT.glob("requirements*.txt"))
@@ -227,3 +228,12 @@ def test_no_text_names_this_machine():
     pattern = "|".join(("/" + "work/", "/" + "root/", "/tmp/" + "falx"))
     answer = subprocess.run(["git", "grep", "-nIE", pattern], cwd=ROOT, capture_output=True, text=True)
     assert answer.returncode in (1, 128), answer.stdout
+
+
+def test_every_page_is_photographed_at_both_widths():
+    shown = {shot.name for shot in SHOTS}
+    named_otherwise = {"admin": "administration", "compare": "model-metrics"}
+    pages = {path.stem for path in (ROOT / "pages").glob("*.py")} - {"__init__"}
+    assert {named_otherwise.get(page, page.replace("_", "-")) for page in pages} <= shown
+    there = {path.name for path in FOLDER.glob("*.png")}
+    assert there == {f"{name}-{width}.png" for name in shown for width, _ in SIZES}

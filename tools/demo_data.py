@@ -10,27 +10,35 @@ import os
 import sys
 from datetime import date, timedelta
 
+from services import followup
 from services.analysis import Upload
 from services.errors import FalxError
 from services.imaging.phantom import as_dicom, as_png, phantom
 from services.records.columns import now
-from services.records.demo import ensure_demo_accounts
-from services.records.history import find_studies
+from services.records.demo import DEMO_ACCOUNTS, ensure_demo_accounts
+from services.records.filters import StudyFilters
+from services.records.history import Sort, find_studies
+from services.records.linking import link_account, waiting_accounts
 from services.records.people import authenticate
 from services.records.rights import Actor
-from services.records.tables import PatientCreate, Role, Sex
+from services.records.tables import Decision, PatientCreate, ReleaseCreate, ReviewCreate, Role, Sex
 from services.settings import get_settings
 from services.tasks import TASKS
 from services.workflow import Details, Workbench
 
+ZOE = ("Zoë Brännström", date(2001, 6, 21), Sex.FEMALE)
 # Sample, its seed (another head than the upload page's sample), as DICOM or PNG, the patient, days ago.
 STUDIES = (
     ("coronal_t1c_meningioma", 12, "dicom", ("Agnieszka Żółkiewska", date(1961, 4, 3), Sex.FEMALE), 12),
     ("axial_t2_healthy", 12, "png", ("Tomás Ó Súilleabháin", date(1990, 9, 17), Sex.MALE), 9),
+    ("sagittal_t1c_healthy", 25, "png", ZOE, 190),
     ("coronal_t1c_pituitary", 20, "dicom", ("Ελένη Παπαδοπούλου", date(1978, 1, 30), Sex.FEMALE), 7),
     ("axial_flair_glioma", 14, "dicom", ("Олександр Шевченко", date(1955, 11, 8), Sex.MALE), 4),
-    ("sagittal_t1c_healthy", 15, "png", ("Zoë Brännström", date(2001, 6, 21), Sex.FEMALE), 2),
+    ("sagittal_t1c_healthy", 15, "png", ZOE, 2),
     ("axial_t1c_glioma", 16, "dicom", ("José Muñoz Ibáñez", date(1969, 2, 14), Sex.MALE), 1),
+)
+NOTE = (
+    "The picture shows nothing unusual, and your headaches have another cause. We look again in half a year, as agreed."
 )
 
 
@@ -48,16 +56,30 @@ def fill(bench: Workbench) -> int:
     if doctor is None or find_studies(bench.store, doctor, limit=1).studies:
         return 0
     today = now().date()
-    for number, (key, seed, kind, (name, born, sex), days) in enumerate(STUDIES, start=1):
+    numbers: dict[str, int] = {}
+    for key, seed, kind, (name, born, sex), days in STUDIES:
+        number = numbers.setdefault(name, len(numbers) + 1)
         data, ending = (as_dicom(key, seed), "dcm") if kind == "dicom" else (as_png(key, seed), "png")
         analysis = bench.analyse(doctor, Upload(data, f"{key}.{ending}"), task_key=next(iter(TASKS)))
         patient = PatientCreate(name=name, identifier=f"DEMO-{number:04d}", birth_date=born, sex=sex)
         # The header of a phantom names nobody of the demo.
-        details = Details(
-            patient, today - timedelta(days=days), description=phantom(key).title, same_person=True
-        )
+        details = Details(patient, today - timedelta(days=days), description=phantom(key).title, same_person=True)
         bench.save(doctor, [analysis], details)
+    release_one(bench, doctor)
     return len(STUDIES)
+
+
+def release_one(bench: Workbench, doctor: Actor) -> None:
+    """Review and release one patient's earlier study to the demo's patient; not where a real account took the name."""
+    account = next((each for each in DEMO_ACCOUNTS if each.role is Role.PATIENT), None)
+    waiting = {person.username: person.public_id for person in waiting_accounts(bench.store, doctor)}
+    if account is None or account.username not in waiting:
+        return
+    theirs = find_studies(bench.store, doctor, StudyFilters(patient=ZOE[0]), sort=Sort.EARLIEST_STUDY).studies
+    link_account(bench.store, doctor, theirs[0].patient_public_id, waiting[account.username])
+    view = followup.review(bench, doctor, theirs[0].public_id, ReviewCreate(decision=Decision.AGREE))
+    if view.review is not None:
+        followup.release(bench, doctor, view.public_id, ReleaseCreate(note=NOTE), view.review.created)
 
 
 def main() -> None:

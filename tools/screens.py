@@ -23,7 +23,7 @@ from services.imaging.phantom import as_png
 from services.settings import ROOT, Settings
 from services.workflow import Workbench
 from tools.demo_app import chromium, running_app, set_viewport
-from tools.demo_data import fill
+from tools.demo_data import ZOE, fill
 
 FOLDER = ROOT / "docs" / "screens"
 SIZES = ((1440, 900), (390, 844))
@@ -73,6 +73,22 @@ def open_a_patient(driver: WebDriver) -> None:
     click(driver, '[class*="st-key-row_patient_"] [data-testid="stPageLink"] a')
 
 
+def open_two_studies(driver: WebDriver) -> None:
+    """Tick the two studies of the demo's patient who has two, and see them side by side."""
+    for number in range(2):
+        row = f'//*[contains(@class, "st-key-row_history_")][contains(., "{ZOE[0]}")]'
+        boxes = driver.find_elements(By.XPATH, f"({row})[{number + 1}]//input[@type='checkbox']")
+        driver.execute_script("arguments[0].click()", boxes[0])
+        time.sleep(0.5)
+        settle(driver)
+    click(driver, '.st-key-ticked [data-testid="stPageLink"] a')
+
+
+def open_a_result(driver: WebDriver) -> None:
+    """Open the newest result that was released to the patient."""
+    click(driver, '[class*="st-key-tile_result_"] [data-testid="stPageLink"] a')
+
+
 def open_the_trail(driver: WebDriver) -> None:
     """Choose the administration's part with the trail."""
     parts = driver.find_elements(By.CSS_SELECTOR, '[data-testid="stButtonGroup"] button')
@@ -98,13 +114,16 @@ SHOTS = (
     Shot("analyse-empty", "doctor", "analyse"),
     Shot("analyse", "doctor", "analyse", try_sample),
     Shot("analyse-several", "doctor", "analyse", upload_several),
+    Shot("quick", "doctor", "quick"),
     Shot("history", "doctor", "history"),
+    Shot("side-by-side", "doctor", "history", open_two_studies),
     Shot("study", "doctor", "history?verdict=answered", open_a_study),
     Shot("patients", "doctor", "patients"),
     Shot("patient", "doctor", "patients", open_a_patient),
     Shot("results-board", "doctor", "results_board"),
     Shot("model-metrics", "researcher", "compare"),
     Shot("home-patient", "patient", ""),
+    Shot("result", "patient", "", open_a_result),
     Shot("administration", "admin", "admin"),
     Shot("trail", "admin", "admin", open_the_trail),
     Shot("account", "admin", "account"),

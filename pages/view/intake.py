@@ -146,6 +146,16 @@ def _uploader(place: str, *, add: bool = False) -> None:
         f"PNG, JPEG or DICOM, up to {megabytes} MB", accept_multiple_files=True, key=widget, on_change=take,
         max_upload_size=megabytes,
     )  # fmt: skip
+    say_too_large(place)
+
+
+def say_too_large(place: str) -> None:
+    """What to do about a file that the browser did not send; the style shows it where the uploader names one."""
+    with st.container(key=f"too_large_{place}", border=True):
+        st.markdown(
+            f":material/error: A file has more than {get_settings().max_upload_mb} MB and was not read. Export single "
+            "slices instead of the whole series, and upload these."
+        )
 
 
 @lru_cache(maxsize=32)

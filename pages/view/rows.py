@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.view import acting
-from pages.view.words import STATES, VERDICTS, class_name, day, dot, moment, percent, plain
+from pages.view.words import STATES, VERDICTS, class_name, day, dot, moment, percent, plain, spoken
 from services.inference.prediction import Verdict
 from services.records.exports import report_name
 from services.records.history import StudySummary
@@ -34,7 +34,7 @@ def draw(studies: Sequence[StudySummary], *, key: str, ticks: bool = False) -> l
                 columns = st.columns(widths, vertical_alignment="center")
                 _row(study, key, columns)
                 if ticks and columns[-1].checkbox(
-                    f"Compare the study of {plain(study.patient_name)}, {day(study.study_date)}",
+                    f"Compare the study of {spoken(study.patient_name)}, {day(study.study_date)}",
                     key=f"tick_{study.public_id.hex}", label_visibility="collapsed",
                 ):  # fmt: skip
                     ticked.append(study)

@@ -26,6 +26,11 @@ def plain(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~:$=" else c for c in text)
 
 
+def spoken(text: str) -> str:
+    """The same for a label that is only read aloud, where an escaped sign would be read as two."""
+    return " ".join("".join(" " if c in "\\`*_{}[]()#+!|<>~:$=" else c for c in text).split())
+
+
 def zone() -> ZoneInfo:
     """The time zone of this browser's clock."""
     try:

@@ -144,6 +144,8 @@ def recognise(data: bytes) -> Format:
         return "JPEG"
     if data[128:132] == b"DICM" or _begins_like_dicom(data):
         return "DICOM"
+    if data == b"DICM":
+        raise DamagedFile("The file holds DICOM's mark and nothing else. Copy or export it again.")
     name = next((name for offset, magic, name in _KNOWN if data.startswith(magic, offset)), None)
     name = name or _compressed(data) or _text(data)
     if name:

@@ -39,16 +39,25 @@ def check(image: Slice, task: Task) -> GateDecision:
         reasons.append(f"This is a colour picture; a {task.subject} is grey. Upload the original image.")
     if image.modality and image.modality not in gate.modalities:
         kind = MODALITY_NAMES.get(image.modality, f"the modality {image.modality}")
-        reasons.append(f"The file says it is {kind}; the models know {' and '.join(gate.modalities)} only.")
+        reasons.append(
+            f"The file says it is {kind}; the models know {' and '.join(gate.modalities)} only. "
+            "Upload an image of that kind."
+        )
     if min(rows, columns) < gate.minimum_side:
         reasons.append(
-            f"The image has {columns} x {rows} pixels; at least {gate.minimum_side} on each side are needed."
+            f"The image has {columns} x {rows} pixels; at least {gate.minimum_side} on each side are needed. "
+            "Upload the original image, not a preview of it."
         )
     elif max(rows, columns) > gate.maximum_aspect * min(rows, columns):
-        reasons.append(f"The image is {columns} x {rows} pixels, far too long and narrow for a {task.subject}.")
+        reasons.append(
+            f"The image is {columns} x {rows} pixels, far too long and narrow for a {task.subject}. "
+            "Upload one image, not a strip of several."
+        )
     low, high = np.percentile(image.pixels[:: max(1, rows // 128), :: max(1, columns // 128)], (1, 99))
     if high - low < gate.minimum_contrast:
-        reasons.append("The image is nearly blank: there is too little contrast to judge anything.")
+        reasons.append(
+            "The image is nearly blank: there is too little contrast to judge anything. Choose another image."
+        )
     elif _bright_rim(image.pixels) > gate.maximum_rim:
         reasons.append(
             f"The rim of the image is bright; a {task.subject} has {gate.surround}. "

@@ -31,7 +31,7 @@ class PhantomInfo:
     def short(self) -> str:
         """Two words for a button."""
         weighting = "T1c" if self.weighting == CONTRAST else self.weighting
-        return f"{self.plane.capitalize()} {weighting}"
+        return f"{weighting} {self.lesion or 'healthy'}"
 
 
 @dataclass(frozen=True)

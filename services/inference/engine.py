@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 SELF_TEST_TOLERANCE = 0.01
 SECONDS_BETWEEN_TRIES = 60
 STRANGE = "The picture is unlike everything that the model learnt from; it does not look like"
+ADVICE = "Check that it is the right file, or choose another image."
 Question = tuple[str, str | None]
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class Engine:
             prediction=prediction,
             heat=_heat_map(said.heat, prepared, model.card, prediction.label),
             outline=_outline(said.outline, prepared, model.card),
-            strange="" if model.knows(said.features) else f"{STRANGE} a {task.subject}.",
+            strange="" if model.knows(said.features) else f"{STRANGE} a {task.subject}. {ADVICE}",
         )
 
     def heat_for(self, prepared: Prepared, task: Task, label: str, network: str | None = None) -> HeatMap:

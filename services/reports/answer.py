@@ -37,18 +37,18 @@ def _people(sheet: Sheet, content: ReportContent, missing: tuple[str, ...]) -> N
     patient, study = content.patient, content.study
     sheet.fields(
         (
-            ("Patient", patient.name, 74.5),
-            ("Patient identifier", patient.identifier, 36.0),
-            ("Born", _day(patient.birth_date), 27.5),
-            ("Sex", patient.sex, 36.0),
+            ("Patient", patient.name, 77.5),
+            ("Patient identifier", patient.identifier, 35.0),
+            ("Born", _day(patient.birth_date), 26.5),
+            ("Sex", patient.sex, 35.0),
         )
     )
     sheet.fields(
         (
-            ("Study", study.identifier, 74.5),
-            ("Read by", study.reader, 36.0),
-            ("Study date", _day(study.date), 27.5),
-            ("Reported (UTC)", f"{study.created.astimezone(UTC):%Y-%m-%d %H:%M}", 36.0),
+            ("Study", study.identifier, 77.5),
+            ("Read by", study.reader, 35.0),
+            ("Study date", _day(study.date), 26.5),
+            ("Reported (UTC)", f"{study.created.astimezone(UTC):%Y-%m-%d %H:%M}", 35.0),
         )
     )
     if study.description:

@@ -16,10 +16,10 @@ HEADS = (
     "axial_flair_glioma",
 )
 OFFERED_HEADS = (
-    "axial_t1c_meningioma",
     "coronal_t1c_pituitary",
-    "axial_t1c_glioma",
+    "coronal_t1c_meningioma",
     "sagittal_t1c_healthy",
+    "axial_t1c_glioma",
     "axial_t2_healthy",
     "axial_flair_glioma",
 )

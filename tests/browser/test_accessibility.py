@@ -116,7 +116,7 @@ def nth_chart(number: int) -> Callable[[WebDriver], None]:
 def test_an_answer_its_dialog_and_the_stored_study_have_no_grave_fault(app, driver, scheme, tmp_path):
     sign_in(driver, app.url, "doctor")
     go(driver, app.url, "analyse")
-    try_sample(driver, "axial_t1c_meningioma")
+    try_sample(driver, "coronal_t1c_meningioma")
     assert see(driver, ".st-key-viewer img").get_attribute("alt")
     assert see(driver, '[data-testid="stPlotlyChart"]').get_attribute("aria-label")
     assert faults(driver) == []

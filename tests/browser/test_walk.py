@@ -11,6 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from services.imaging.phantom import as_png
+from services.settings import LARGEST_UPLOAD_MB
 from tests.browser.hand import (
     COOKIE,
     PATIENCE,
@@ -126,6 +127,13 @@ def test_a_bad_file_gets_a_sentence_and_the_next_one_an_answer(app, driver, tmp_
     said = read(driver, "The file is a text file")
     assert "Traceback" not in said
     click(driver, ".st-key-another button")
+    large = tmp_path / "series.dcm"
+    with large.open("wb") as file:
+        file.truncate((LARGEST_UPLOAD_MB + 1) * 2**20)
+    see(driver, '[data-testid="stFileUploaderDropzone"]')
+    assert not driver.find_element(By.CSS_SELECTOR, ".st-key-too_large_zone").is_displayed()
+    upload(driver, large)
+    assert "Export single slices" in see(driver, ".st-key-too_large_zone").text
     good = tmp_path / "good.png"
     good.write_bytes(as_png("axial_t1c_meningioma"))
     see(driver, '[data-testid="stFileUploaderDropzone"]')
@@ -140,7 +148,7 @@ def test_no_page_scrolls_sideways_on_a_phone(app, driver):
         go(driver, app.url, page)
         assert driver.execute_script(SIDEWAYS) == [], page
     go(driver, app.url, "analyse")
-    try_sample(driver, "axial_t1c_meningioma")
+    try_sample(driver, "coronal_t1c_meningioma")
     settle(driver)
     assert driver.execute_script(SIDEWAYS) == []
     picture, answer, controls = (
