@@ -110,7 +110,7 @@ def told(driver: WebDriver, *, heat: bool, stage: str = "") -> None:
 
 def test_a_doctor_needs_no_mouse(app, driver):
     keys = Keyboard(driver)
-    keys.analyse(app.url, "axial_t1c_meningioma", Keys.SPACE)
+    keys.analyse(app.url, "coronal_t1c_meningioma", Keys.SPACE)
     told(driver, heat=True)
 
     keys.reach('.st-key-controls [role="radio"]')

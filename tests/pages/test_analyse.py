@@ -81,7 +81,7 @@ def test_a_bad_file_gets_one_sentence_and_nothing_is_stored(name, analyse, room)
 
 
 def test_a_sample_is_answered_at_one_click(analyse):
-    app = press(analyse, "Axial T1c")
+    app = press(analyse, "T1c meningioma")
     assert not app.exception
     assert not app.error
     assert app.header[0].value.startswith(FINDINGS)
@@ -95,7 +95,7 @@ def test_a_sample_is_answered_at_one_click(analyse):
 
 
 def test_no_figure_of_the_bars_lies_on_a_bar_or_on_the_line(analyse):
-    app = press(analyse, "Axial T1c")
+    app = press(analyse, "T1c meningioma")
     chart = json.loads(app.get("plotly_chart")[0].proto.spec)
     bars, figures = chart["data"]
     (line,) = chart["layout"]["shapes"]
@@ -108,7 +108,7 @@ def test_no_figure_of_the_bars_lies_on_a_bar_or_on_the_line(analyse):
 
 
 def test_the_controls_change_the_picture_and_never_ask_the_model_again(analyse, room, monkeypatch):
-    app = press(analyse, "Axial T1c")
+    app = press(analyse, "T1c meningioma")
     asked = []
     monkeypatch.setattr(type(room.bench), "analyse", lambda *args, **kwargs: asked.append(args))
     first = picture(app)
@@ -124,7 +124,7 @@ def test_the_controls_change_the_picture_and_never_ask_the_model_again(analyse, 
 
 
 def test_the_estimated_outline_is_a_second_overlay(analyse):
-    app = press(analyse, "Axial T1c")
+    app = press(analyse, "T1c meningioma")
     first = picture(app)
     outline = next(toggle for toggle in app.toggle if toggle.label == "Outline")
     assert outline.value is False

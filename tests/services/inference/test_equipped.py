@@ -32,6 +32,7 @@ def asked(own_repository):
 def test_an_answer_brings_an_outline_of_the_slices_own_shape(asked):
     analysis = asked(knows=True)
     assert analysis.gate.accepted
+    assert analysis.refused_by is None
     assert analysis.outline is not None
     assert analysis.outline.values.shape == analysis.slice.shape
     assert 0 <= analysis.outline.values.min() <= analysis.outline.values.max() <= 1
@@ -43,6 +44,8 @@ def test_what_the_model_does_not_know_gets_no_class(asked):
     assert not analysis.gate.accepted
     assert "does not look like a brain MRI slice" in analysis.gate.reasons[0]
     assert (analysis.answer, analysis.prediction, analysis.heat, analysis.outline) == (None,) * 4
+    assert analysis.refused_by is not None
+    assert analysis.refused_by.task == TASK.key
 
 
 def test_a_doctor_may_overrule_that_too(asked):
