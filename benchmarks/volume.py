@@ -27,7 +27,7 @@ from services.records.filters import StudyFilters
 from services.records.folder import FolderVault
 from services.records.history import PageKey, Sort, find_studies, readers
 from services.records.load import make_load
-from services.records.patients import find_patients
+from services.records.patients import examined, find_patients
 from services.records.people import list_users
 from services.records.rights import Action, Actor
 from services.records.schema import migrate
@@ -41,12 +41,12 @@ from services.tasks import TASKS
 FEW, MANY = 1_000, 1_000_000
 PAIRS, TARGET = 40, 1.5
 # As the pages ask.
-HOME_STUDIES, HISTORY_STUDIES, EVENTS, PATIENTS, PATIENTS_STUDIES = 8, 20, 25, 50, 200
+HOME_STUDIES, HISTORY_STUDIES, EVENTS, PATIENTS = 8, 20, 25, 50
 WAITING = StudyFilters(state=State.AWAITING)
 
 
-def filled(address: str, folder: Path, predictions: int) -> tuple[Store, Actor, Actor, Actor]:
-    """A migrated store with that many predictions, the doctor whose they are, a researcher and an administrator."""
+def filled(address: str, folder: Path, predictions: int) -> tuple[Store, Actor, Actor, Actor, Actor]:
+    """A migrated store with that many predictions of one doctor, a researcher, an administrator and an idle doctor."""
     migrate(address)
     store = Store(
         make_engine(address),
@@ -61,15 +61,15 @@ def filled(address: str, folder: Path, predictions: int) -> tuple[Store, Actor, 
         doctor = session.exec(select(User).where(User.username == made.reader)).one()
         doctor.active = True
         others = [
-            User(username=role.value, full_name=role.value, role=role, password_hash="closed")
-            for role in (Role.RESEARCHER, Role.ADMIN)
+            User(username=f"idle-{role.value}", full_name=role.value, role=role, password_hash="closed")
+            for role in (Role.RESEARCHER, Role.ADMIN, Role.DOCTOR)
         ]
         session.add_all(others)
         session.flush()
         return [Actor(key_of(u), u.public_id, u.username, u.full_name, u.role) for u in (doctor, *others)]
 
-    doctor, researcher, admin = write(store.engine, let_in)
-    return store, doctor, researcher, admin
+    doctor, researcher, admin, idle = write(store.engine, let_in)
+    return store, doctor, researcher, admin, idle
 
 
 def middle(store: Store) -> PageKey:
@@ -97,7 +97,9 @@ def one_of(store: Store) -> tuple[str, str]:
         return f"study {public_id}", identifier or ""
 
 
-def questions(store: Store, doctor: Actor, researcher: Actor, admin: Actor) -> dict[str, Callable[[], object]]:
+def questions(
+    store: Store, doctor: Actor, researcher: Actor, admin: Actor, idle: Actor
+) -> dict[str, Callable[[], object]]:
     """What each page asks of the records, by the page's name."""
     half, older = middle(store), middle_of_trail(store)
     (what, identifier), (task, other) = one_of(store), list(TASKS)[:2]
@@ -114,10 +116,11 @@ def questions(store: Store, doctor: Actor, researcher: Actor, admin: Actor) -> d
         return lambda: board(store, actor, StudyFilters(**filters))
 
     def patients(text: str) -> Callable[[], object]:
-        return lambda: (
-            find_patients(store, doctor, text, PATIENTS),
-            find_studies(store, doctor, StudyFilters(patient=text), limit=PATIENTS_STUDIES),
-        )
+        def page() -> object:
+            found = find_patients(store, doctor, text, PATIENTS)
+            return examined(store, doctor, [patient.public_id for patient in found])
+
+        return page
 
     def trail(**filters: Any) -> Callable[[], object]:
         return lambda: find_events(store, admin, EventFilters(**filters), limit=EVENTS)
@@ -148,6 +151,8 @@ def questions(store: Store, doctor: Actor, researcher: Actor, admin: Actor) -> d
         "History, up to a year ago": history(Sort.LATEST_STUDY, last=year_ago),
         "History, a frequent name": history(patient="ada"),
         "History, one identifier": history(patient=identifier),
+        "History, refused ones": history(verdict=Verdict.REFUSED),
+        "Readers, of a doctor who reads nothing": lambda: readers(store, idle),
         "Trail": lambda: (find_actions(store, admin), find_events(store, admin, limit=EVENTS)),
         "Trail, one action": trail(action=Action.STUDY_SAVE),
         "Trail, one object": trail(object=what),

@@ -14,14 +14,14 @@ from pages.view.charts import Series
 from pages.view.words import DASH, day, interval, moment, plain
 from services.errors import ModelNotFound
 from services.inference.prediction import Verdict
-from services.records.counting import MOST_COUNTED, Counts, counts
+from services.records.counting import MOST_COUNTED, counts
 from services.records.filters import StudyFilters
 from services.records.history import find_studies
 from services.records.people import list_users
 from services.records.research import MOST_STUDIES, export_deidentified
 from services.records.results import find_results
 from services.records.tables import Role, State
-from services.records.trends import BANDS, Agreement, Month, agreement, asked_tasks, by_month, last_months
+from services.records.trends import BANDS, Month, agreement, asked_tasks, by_month, last_months
 from services.tasks import TASKS, get_task
 from services.tasks.task import Task
 
@@ -33,14 +33,20 @@ def doctor() -> None:
     numbers = counts(acting.store(), acting.person())
     history = "pages/history.py"
     with tiles.row(6):
-        tiles.link("Awaiting review", numbers.awaiting, history, "Review them", {"state": State.AWAITING.value})
+        awaiting = at_least(numbers.awaiting, whole=numbers.awaiting < MOST_COUNTED)
+        tiles.link("Awaiting review", awaiting, history, "Review them", {"state": State.AWAITING.value})
         uncertain, refused = ({"verdict": verdict, "saved": "week"} for verdict in ("uncertain", "refused"))
-        tiles.link("Uncertain this week", numbers.uncertain_this_week, history, "Look at them", uncertain)
-        tiles.link("Refused this week", numbers.refused_this_week, history, "Look at them", refused)
+        week = numbers.studies_this_week < MOST_COUNTED
+        unsure, turned_away = (
+            at_least(number, whole=week) for number in (numbers.uncertain_this_week, numbers.refused_this_week)
+        )
+        tiles.link("Uncertain this week", unsure, history, "Look at them", uncertain)
+        tiles.link("Refused this week", turned_away, history, "Look at them", refused)
         tumours = {"verdict": "answered", "label": "positive"}
-        tiles.link("Tumours suggested", at_least(numbers.positive, numbers), history, "See them", tumours)
-        tiles.link("Studies", at_least(numbers.studies, numbers), history, f"{numbers.studies_this_week} this week")
-        tiles.link("Patients", at_least(numbers.patients, numbers), "pages/patients.py", "See them")
+        tiles.link("Tumours suggested", at_least(numbers.positive, whole=numbers.whole), history, "See them", tumours)
+        studies, patients = (at_least(number, whole=numbers.whole) for number in (numbers.studies, numbers.patients))
+        tiles.link("Studies", studies, history, f"{at_least(numbers.studies_this_week, whole=week)} this week")
+        tiles.link("Patients", patients, "pages/patients.py", "See them")
     if not numbers.studies:
         rows.none_yet("neurology", "Nothing waits for you. Analyse a first slice; the samples need no file of yours.")
         st.page_link("pages/analyse.py", label="Analyse a slice", icon=":material/neurology:")
@@ -54,9 +60,9 @@ def doctor() -> None:
     trend()
 
 
-def at_least(number: int, numbers: Counts | Agreement) -> str:
+def at_least(number: int, *, whole: bool) -> str:
     """A number of studies as the tiles show it; with a plus where only the newest were counted."""
-    return f"{number:,}" if numbers.whole else f"{number:,}+"
+    return f"{number:,}" if whole else f"{number:,}+"
 
 
 def trend() -> None:
@@ -148,11 +154,12 @@ def practice() -> None:
     with tiles.row(4, key="practice"):
         compare = "pages/compare.py"
         studies, positive, patients = (
-            at_least(number, numbers) for number in (numbers.studies, numbers.positive, numbers.patients)
+            at_least(number, whole=numbers.whole) for number in (numbers.studies, numbers.positive, numbers.patients)
         )
         tiles.link("Studies stored", studies, compare, f"of {patients} patients")
         tiles.link("Tumours named", positive, compare, "by an answer that was certain")
-        tiles.link("Studies reviewed", at_least(reviewed, reviews), compare, f"{numbers.awaiting} await a review")
+        awaiting = at_least(numbers.awaiting, whole=numbers.whole)
+        tiles.link("Studies reviewed", at_least(reviewed, whole=reviews.whole), compare, f"{awaiting} await a review")
         tiles.link("Reviews that agree", share, compare, f"{reviews.overridden} override the model")
     trend()
     take_away()
@@ -190,7 +197,7 @@ def administrator() -> None:
         tiles.link(
             "Models that serve", sum(len(s.versions) for s in live.values()), "pages/compare.py", "See their figures"
         )
-        studies = at_least(numbers.studies, numbers)
+        studies = at_least(numbers.studies, whole=numbers.whole)
         tiles.link("Studies stored", studies, "pages/admin.py", f"{numbers.studies_this_week} this week")
     st.page_link("pages/admin.py", label="People, models and storage", icon=":material/admin_panel_settings:")
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import streamlit as st
 
 from pages.view import acting, failures, frame, patient_form, rows
 from pages.view.words import DASH, day, moment, plain
-from services.records.filters import StudyFilters
-from services.records.history import StudySummary, find_studies
 from services.records.patient_records import add_patient
-from services.records.patients import find_patients
+from services.records.patients import Examined, examined, find_patients
 from services.records.tables import PatientPublic
 
-MOST, COUNTED = 50, 200
+MOST = 50
 ASKING = "patients_asking"
 WIDTHS = (3, 2.4, 1.6, 1.2, 1, 2.2)
 HEADS = ("Name", "Hospital identifier", "Birth date", "Sex", "Studies", "Latest")
@@ -39,35 +35,30 @@ def page() -> None:
         )
         rows.none_yet("groups", sentence)
         return
-    studies = find_studies(acting.store(), acting.person(), StudyFilters(patient=text), limit=COUNTED).studies
-    numbers = Counter(study.patient_public_id for study in studies)
-    latest = {study.patient_public_id: study for study in reversed(studies)}
+    seen = examined(acting.store(), acting.person(), [person.public_id for person in found])
     with st.container(key="rows_patients", gap=None):
         with st.container(key="rowhead_patients"):
             for column, head in zip(st.columns(WIDTHS), HEADS, strict=True):
                 column.caption(head)
         for person in found:
-            line(person, numbers[person.public_id], latest.get(person.public_id))
-    if len(found) == MOST or len(studies) == COUNTED:
-        st.caption(
-            f"At most {MOST} patients, the newest, counted over the newest {COUNTED} studies. Search by name or number "
-            "to see others."
-        )
+            line(person, seen.get(person.public_id))
+    if len(found) == MOST:
+        st.caption(f"The newest {MOST} patients. Search by the beginning of a name or number to see others.")
 
 
-def line(person: PatientPublic, number: int, latest: StudySummary | None) -> None:
+def line(person: PatientPublic, seen: Examined | None) -> None:
     with st.container(key=f"row_patient_{person.public_id.hex}"):
         name, identifier, born, sex, studies, last = st.columns(WIDTHS, vertical_alignment="center")
         name.page_link("pages/patient.py", label=plain(person.name), query_params={"id": str(person.public_id)})
         identifier.markdown(plain(person.identifier or DASH))
         born.markdown(day(person.birth_date))
         sex.markdown(person.sex.value)
-        if number:
+        if seen is not None:
             theirs = {"person": str(person.public_id)}
-            studies.page_link("pages/history.py", label=str(number), query_params=theirs)
+            studies.page_link("pages/history.py", label=str(seen.studies), query_params=theirs)
         else:
             studies.markdown(DASH)
-        last.markdown(moment(latest.created) if latest else DASH)
+        last.markdown(moment(seen.latest) if seen else DASH)
 
 
 def ask(adding: bool = False) -> None:

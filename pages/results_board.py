@@ -7,11 +7,11 @@ from datetime import date, timedelta
 
 import streamlit as st
 
-from pages.view import acting, charts, frame, rows
+from pages.view import acting, charts, frame, rows, sought
 from pages.view.words import percent
 from services.records.board import MOST_ON_BOARD, Board, board, board_csv
 from services.records.filters import StudyFilters
-from services.records.history import find_studies
+from services.records.history import find_studies, order_of
 from services.records.rights import Action, may, require
 from services.tasks import get_task
 
@@ -41,13 +41,13 @@ def page() -> None:
     if not may(actor, Action.STUDY_FIND):
         return
     with st.container(key="section", horizontal=True, vertical_alignment="center"):
-        st.header("Newest first", anchor=False, width="stretch")
+        st.header(sought.SORTS[order_of(filters)].capitalize(), anchor=False, width="stretch")
         if may(actor, Action.BOARD_EXPORT):
             st.download_button(
                 "All as CSV", export(filters), "falx-results.csv", "text/csv", icon=":material/download:",
                 on_click="ignore", key="board_csv",
             )  # fmt: skip
-    found = find_studies(acting.store(), actor, filters, limit=NEWEST)
+    found = find_studies(acting.store(), actor, filters, limit=NEWEST, sort=order_of(filters))
     rows.draw(found.studies, key="board")
     if found.after is not None:
         st.page_link("pages/history.py", label="Older ones are in the history", icon=":material/history:")

@@ -89,6 +89,10 @@ class InvalidRecord(RecordsError):
     """A record cannot be stored as it is."""
 
 
+class IdentifierTaken(InvalidRecord):
+    """A hospital identifier is that of another patient."""
+
+
 class Unavailable(RecordsError):
     """The database or the vault cannot be reached."""
 

@@ -27,8 +27,12 @@ def client_address(connected: str, forwarded: Iterable[str], trusted: tuple[Netw
     header is ignored.
     """
     asked = _address(connected or LOOPBACK)
-    if asked is None or not _is_in(asked, trusted):
+    if asked is None:
         return connected
+    # A server that listens for IPv6 names an IPv4 client within it, and all of these would be counted as one network.
+    itself = str(asked) if connected else ""
+    if not _is_in(asked, trusted):
+        return itself
     for value in reversed(",".join(forwarded).split(",")):
         before = _address(value)
         if before is None:
@@ -36,7 +40,7 @@ def client_address(connected: str, forwarded: Iterable[str], trusted: tuple[Netw
         asked = before
         if not _is_in(asked, trusted):
             break
-    return connected if asked == _address(connected or LOOPBACK) else str(asked)
+    return itself if asked == _address(connected or LOOPBACK) else str(asked)
 
 
 def _address(text: str) -> Address | None:

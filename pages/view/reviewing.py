@@ -129,7 +129,10 @@ def _release(view: StudyView) -> None:
         st.markdown("Review the study first.")
         return
     slices = "the slice" if len(view.images) == 1 else f"the {len(view.images)} slices"
-    st.markdown(f"The patient reads this sentence, your note, {slices} without the heat map, and the report.")
+    st.markdown(
+        f"The patient reads this sentence, your note and {slices} without the heat map. The report can be "
+        "downloaded as it stands: with figures, the notes on the study and the reason of an override."
+    )
     with st.container(key="lay_finding", border=True):
         st.markdown(f":material/person: {words.plain(get_task(view.task).lay_finding(view.review.label))}")
     note = st.text_area(

@@ -14,7 +14,7 @@ from services.inference.prediction import Verdict
 from services.records import audit
 from services.records.database import reading, write
 from services.records.filters import StudyFilters, own_answer, positive
-from services.records.history import LARGEST_PAGE, Sort, StudySummary, chosen, find_studies
+from services.records.history import LARGEST_PAGE, Sort, StudySummary, chosen, find_studies, order_of
 from services.records.rights import Action, Actor, confirm, require
 from services.records.spreadsheet import table
 from services.records.store import Store
@@ -122,7 +122,7 @@ def board_csv(store: Store, actor: Actor, filters: StudyFilters | None = None) -
 def _all(store: Store, actor: Actor, filters: StudyFilters | None) -> Iterator[StudySummary]:
     after = None
     while True:
-        page = find_studies(store, actor, filters, after, LARGEST_PAGE)
+        page = find_studies(store, actor, filters, after, LARGEST_PAGE, sort=order_of(filters or StudyFilters()))
         yield from page.studies
         after = page.after
         if after is None:

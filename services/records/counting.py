@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func
@@ -11,9 +11,9 @@ from sqlmodel import col
 
 from services.inference.prediction import Verdict
 from services.records.database import reading
-from services.records.filters import own_answer, positive, recent
+from services.records.filters import StudyFilters, own_answer, positive, recent
 from services.records.history import chosen
-from services.records.rights import Action, Actor, confirm, require
+from services.records.rights import Action, Actor, confirm, may, require
 from services.records.store import Store
 from services.records.tables import PredictionRow, State, Study
 
@@ -26,6 +26,7 @@ class Counts:
 
     ``positive`` studies are answered with a class that the task calls positive (a tumour); a week is the last seven
     days. Only the newest MOST_COUNTED studies are counted: where the numbers are not ``whole``, there may be more.
+    Those that await their reviewer are counted by themselves, or old ones would be forgotten.
     """
 
     studies: int
@@ -65,7 +66,12 @@ def counts(store: Store, actor: Actor) -> Counts:
         query = (
             query.select_from(Study).join(newest, newest.c.id == col(Study.id)).outerjoin(PredictionRow, own_answer())
         )
-        return Counts(*(int(number or 0) for number in session.connection().execute(query).one()))
+        numbers = Counts(*(int(number or 0) for number in session.connection().execute(query).one()))
+        if numbers.whole or not may(actor, Action.STUDY_REVIEW):
+            return numbers
+        waiting = chosen(session, actor, Action.STUDY_COUNT, StudyFilters(state=State.AWAITING), size=MOST_COUNTED)
+        awaiting = session.connection().execute(select_numbers(func.count()).select_from(waiting)).scalar_one()
+        return replace(numbers, awaiting=awaiting)
 
 
 def _number(condition: ColumnElement[bool]) -> Any:

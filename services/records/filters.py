@@ -13,7 +13,7 @@ from services.inference.prediction import Verdict
 from services.records.columns import now
 from services.records.patients import found_by, rare_by
 from services.records.rare import if_few
-from services.records.tables import Patient, PredictionRow, State, Study, User
+from services.records.tables import Patient, PredictionRow, State, Study, StudyImage, User
 from services.tasks import TASKS
 
 WEEK = timedelta(days=7)
@@ -136,6 +136,8 @@ def narrowed(session: Session, filters: StudyFilters) -> list[ColumnElement[bool
         asked.append(answers.where(PredictionRow.label == filters.label))
     if filters.positive:
         asked.append(answers.where(positive()))
+    if filters.verdict is Verdict.REFUSED:
+        asked.append(select(StudyImage.study_id).where(col(StudyImage.gate_accepted).is_(False)))
     days = conditions(StudyFilters(first=filters.first, last=filters.last))
     dated = [select(Study.id).where(*days)] if days else []
     rare = [if_few(session, col(Study.id), query) for query in (*asked, *dated)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,8 @@ from services.inference.prediction import Verdict
 from services.records import audit
 from services.records.database import key_of, reading
 from services.records.filters import StudyFilters, conditions, narrowed, own_answer
-from services.records.rights import Action, Actor, confirm, require, visible_parts, visible_studies
+from services.records.patients import as_stored
+from services.records.rights import Action, Actor, confirm, require, visible_parts
 from services.records.store import Store
 from services.records.tables import Decision, Patient, PredictionRow, Review, Sex, State, Study, StudyImage, User
 
@@ -33,6 +34,11 @@ class Sort(StrEnum):
     OLDEST = "oldest"
     LATEST_STUDY = "latest study"
     EARLIEST_STUDY = "earliest study"
+
+
+def order_of(filters: StudyFilters) -> Sort:
+    """The order in which these studies are soon listed: a range of study dates may lie behind all that is newer."""
+    return Sort.LATEST_STUDY if filters.first or filters.last else Sort.NEWEST
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,7 @@ def _found(
         studies = tuple(_summary(*row, reviews.get(key_of(row[0])), images[key_of(row[0])]) for row in found[:size])
     # What was searched for may be a name, and is not noted.
     one = filters.patient_public_id if filters else None
-    what = f"{len(studies)} studies" if one is None else f"patient {one}, {len(studies)} studies"
+    what = f"{len(studies)} studies" if one is None else f"patient {one} {len(studies)} studies"
     audit.note(store.engine, actor, action, what)
     last = studies[-1] if len(found) > size else None
     return StudyPage(studies, PageKey(_sorted_by(last, sort), last.public_id) if last else None)
@@ -166,7 +172,13 @@ def _found(
 def readers(store: Store, actor: Actor) -> tuple[Reader, ...]:
     """Who saved the studies that the actor may find, by name. Raises NotAllowed."""
     require(actor, Action.STUDY_FIND)
-    saved = select(Study.id).where(Study.reader_id == User.id, visible_studies(actor, Action.STUDY_FIND)).exists()
+    first, *shared = visible_parts(actor, Action.STUDY_FIND)
+    if shared:
+        # The first part is what the actor read; of shared patients there are few studies, so these are gone through.
+        mine = and_(col(User.id) == actor.user_id, select(Study.id).where(first).exists())
+        saved = or_(mine, *(col(User.id).in_(select(Study.reader_id).where(part)) for part in shared))
+    else:
+        saved = select(Study.id).where(Study.reader_id == User.id, first).exists()
     with reading(store.engine) as session:
         confirm(session, actor)
         found = session.exec(select(User.public_id, User.full_name).where(saved).order_by(User.full_name)).all()
@@ -184,6 +196,7 @@ def chosen(
     size: int,
 ) -> Subquery:
     """The keys of the first ``size`` studies from ``after`` on that ``action`` covers, in their order."""
+    filters = replace(filters, patient=as_stored(session, filters.patient))
     rare = narrowed(session, filters)
     parts = [part.subquery() for part in _parts(actor, action, filters, after, sort, size, rare)]
     if len(parts) == 1:

@@ -48,12 +48,12 @@ def change_profile(store: Store, actor: Actor, new: Profile, password: str = "")
     require(actor, Action.ACCOUNT_OWN)
     unless_demo(store, actor)
     moved = own_account(store, actor).email != new.email
-    if moved:
-        prove(store, actor, password)
+    proven = prove(store, actor, password) if moved else None
 
     def work(session: Session) -> UserPublic:
         user = account_of(session, actor.public_id)
         confirm(session, actor)
+        _still_proven(user, proven)
         user.full_name = new.full_name
         user.email = new.email if moved else user.email
         audit.record(session, actor, "account.profile", f"account {user.public_id}")
@@ -69,12 +69,13 @@ def change_password(store: Store, actor: Actor, old: str, new: str, *, token: st
     """
     require(actor, Action.ACCOUNT_OWN)
     unless_demo(store, actor)
-    prove(store, actor, old)
+    proven = prove(store, actor, old)
     password_hash = hash_password(new, forbidden=DEMO_PASSWORDS, username=actor.username)
 
     def work(session: Session) -> None:
         user = account_of(session, actor.public_id)
         confirm(session, actor)
+        _still_proven(user, proven)
         user.password_hash = password_hash
         end_all(session, key_of(user), keep=token)
         audit.record(session, actor, "account.password", f"account {user.public_id}")
@@ -118,10 +119,16 @@ def export_own(store: Store, actor: Actor) -> dict[str, Any]:
         }
 
 
-def prove(store: Store, actor: Actor, password: str) -> None:
+def _still_proven(user: User, proven: str | None) -> None:
+    """Raise SignInRefused where the password was changed since it was proven, by a reset for example."""
+    if proven is not None and user.password_hash != proven:
+        raise SignInRefused("Your password has just been changed. Nothing of this was stored: sign in again.")
+
+
+def prove(store: Store, actor: Actor, password: str) -> str:
     """Raise SignInRefused unless it is the actor's password; slowed down like a sign-in, for an unlocked screen.
 
-    What is refused is noted in the trail.
+    What is refused is noted in the trail. The hash that it was compared with comes back.
     """
     name = throttle.of_name(actor.username)
 
@@ -138,6 +145,7 @@ def prove(store: Store, actor: Actor, password: str) -> None:
         audit.note(store.engine, actor, audit.PROOF, f"account {actor.public_id}", Outcome.REFUSED)
         raise
     write(store.engine, lambda session: throttle.forgive(session, name))
+    return stored
 
 
 def unless_demo(store: Store, actor: Actor) -> None:

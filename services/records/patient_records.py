@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from services.errors import InvalidRecord, NotAllowed, NotFound
+from services.errors import IdentifierTaken, InvalidRecord, NotAllowed, NotFound
 from services.records import audit
 from services.records.database import key_of, reading, write
 from services.records.rights import Action, Actor, confirm, no_such_patient, require, visible_patients
@@ -68,7 +68,8 @@ def add_patient(store: Store, actor: Actor, new: PatientCreate) -> PatientPublic
         audit.record(session, actor, Action.PATIENT_ADD, f"patient {patient.public_id}")
         return PatientPublic.model_validate(patient)
 
-    return write(store.engine, work)
+    with noting_guesses(store.engine, actor):
+        return write(store.engine, work)
 
 
 def get_patient(store: Store, actor: Actor, public_id: uuid.UUID | str, *, again: bool = False) -> PatientView:
@@ -125,7 +126,7 @@ def edit_patient(store: Store, actor: Actor, public_id: uuid.UUID | str, version
         _check_identifier(session, patient)
         audit.record(session, actor, Action.PATIENT_EDIT, f"patient {patient.public_id} version {patient.version}")
 
-    with noting_refusals(store.engine, actor, Action.PATIENT_EDIT, public_id):
+    with noting_refusals(store.engine, actor, Action.PATIENT_EDIT, public_id), noting_guesses(store.engine, actor):
         write(store.engine, work)
 
 
@@ -192,6 +193,17 @@ def find(session: Session, actor: Actor, action: Action, public_id: uuid.UUID | 
 
 
 @contextmanager
+def noting_guesses(engine: Engine, actor: Actor) -> Iterator[None]:
+    """Note in the trail that somebody typed the number of another patient, which tells them that there is one."""
+    try:
+        yield
+    except IdentifierTaken:
+        # The number may name a person, and is not noted.
+        audit.note(engine, actor, Action.PATIENT_FIND, "identifier of another", Outcome.REFUSED)
+        raise
+
+
+@contextmanager
 def noting_refusals(engine: Engine, actor: Actor, action: Action, public_id: uuid.UUID | str) -> Iterator[None]:
     """Note in the trail that somebody asked for a patient who is not theirs, or whom their role may not ask for."""
     try:
@@ -221,7 +233,7 @@ def _check_identifier(session: Session, patient: Patient) -> None:
     with session.no_autoflush:
         taken = session.exec(same_key).first() is not None
     if taken:
-        raise InvalidRecord(
+        raise IdentifierTaken(
             "There is a patient with this hospital identifier already. Look in the list of patients; one who is not "
             "there was entered by another doctor, who can share the record with you."
         )

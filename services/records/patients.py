@@ -6,22 +6,23 @@ Their records are in patient_records.py, and accounts of their own in linking.py
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, union
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement, false, union
+from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from services.errors import InvalidRecord
+from services.errors import IdentifierTaken, InvalidRecord
 from services.imaging.slice import PatientHint
 from services.records import audit
 from services.records.columns import begins
 from services.records.database import key_of, reading, write
 from services.records.patient_records import noting_refusals
 from services.records.rare import if_few
-from services.records.rights import Action, Actor, confirm, no_such_patient, require, visible_patients
+from services.records.rights import Action, Actor, confirm, no_such_patient, require, visible_patients, visible_studies
 from services.records.store import Store
 from services.records.tables import (
     Patient,
@@ -33,10 +34,11 @@ from services.records.tables import (
     Sex,
     Study,
 )
-from services.records.text import LONGEST_WORD, fold, same
+from services.records.text import LONGEST_WORD, fold, parts_of, same
 
-MOST_WORDS = 8
+MOST_WORDS = 16
 MOST_EXAMINED = 1_000
+MOST_LISTED = 200
 _DICOM_SEX = {"F": Sex.FEMALE, "M": Sex.MALE, "O": Sex.OTHER}
 
 
@@ -89,7 +91,7 @@ def find_or_make(session: Session, actor: Actor, new: PatientCreate) -> Patient:
     if Sex.UNKNOWN not in (known.sex, new.sex) and known.sex != new.sex:
         conflicts.append("sex")
     if conflicts:
-        raise InvalidRecord(
+        raise IdentifierTaken(
             f"The hospital identifier {new.identifier} belongs to a patient with another {' and '.join(conflicts)}. "
             "Check the identifier and the patient's details."
         )
@@ -116,6 +118,7 @@ def find_patients(store: Store, actor: Actor, text: str = "", limit: int = 20) -
     require(actor, Action.PATIENT_FIND)
     with reading(store.engine) as session:
         confirm(session, actor)
+        text = as_stored(session, text)
         asked = found_by(text, Patient.id) or [col(Patient.id).in_(_newest(actor, limit))]
         asked += rare_by(session, text, Patient.id)
         found = session.exec(
@@ -126,6 +129,29 @@ def find_patients(store: Store, actor: Actor, text: str = "", limit: int = 20) -
         ).all()
     audit.note(store.engine, actor, Action.PATIENT_FIND, f"{len(found)} patients")
     return tuple(PatientPublic.model_validate(patient) for patient in found)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """How many studies of a patient the actor may find, and when the newest was saved."""
+
+    studies: int
+    latest: datetime
+
+
+def examined(store: Store, actor: Actor, patients: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Examined]:
+    """The studies of these patients, of 200 at most, by the patient's public id. Raises NotAllowed."""
+    require(actor, Action.STUDY_FIND)
+    some = list(patients)[:MOST_LISTED]
+    with reading(store.engine) as session:
+        confirm(session, actor)
+        counted = (
+            select(Patient.public_id, func.count(), func.max(Study.created))
+            .join(Study, col(Study.patient_id) == col(Patient.id))
+            .where(col(Patient.public_id).in_(some), visible_studies(actor, Action.STUDY_FIND))
+            .group_by(col(Patient.public_id))
+        )
+        return {public_id: Examined(studies, latest) for public_id, studies, latest in session.exec(counted).all()}
 
 
 def _newest(actor: Actor, limit: int) -> SelectOfScalar[int]:
@@ -221,9 +247,24 @@ def sex_of(header: PatientHint) -> Sex:
     return _DICOM_SEX.get(header.sex.upper()[:1], Sex.UNKNOWN)
 
 
+def as_stored(session: Session, text: str) -> str:
+    """``text`` with each word that begins no patient's word taken apart (see text.parts_of); no text stays none."""
+    words = []
+    for word in fold(text).split():
+        known = session.exec(_having(word).limit(1)).first() is not None
+        words += [word] if known else parts_of(word) or [word]
+    return " ".join(words) or text
+
+
 def found_by(text: str, key: Any) -> list[ColumnElement[bool]]:
-    """SQL conditions on a patient's ``key``: each word of ``text`` begins a word of the identifier or the name."""
-    return [word.where(PatientWord.patient_id == key).exists() for word in _with_words(text)]
+    """SQL conditions on a patient's ``key``: each word of ``text`` begins a word of the identifier or the name.
+
+    Text in which nothing is left once it is folded names nobody.
+    """
+    words = _with_words(text)
+    if text.strip() and not words:
+        return [false()]
+    return [word.where(PatientWord.patient_id == key).exists() for word in words]
 
 
 def rare_by(session: Session, text: str, key: Any) -> list[ColumnElement[bool]]:
@@ -234,5 +275,9 @@ def rare_by(session: Session, text: str, key: Any) -> list[ColumnElement[bool]]:
 
 def _with_words(text: str) -> list[SelectOfScalar[Any]]:
     """The patients with each word of ``text``."""
-    words = fold(text).split()[:MOST_WORDS]
-    return [select(PatientWord.patient_id).where(begins(col(PatientWord.word), word[:LONGEST_WORD])) for word in words]
+    return [_having(word) for word in fold(text).split()[:MOST_WORDS]]
+
+
+def _having(word: str) -> SelectOfScalar[Any]:
+    """The patients of whom a word begins with ``word``."""
+    return select(PatientWord.patient_id).where(begins(col(PatientWord.word), word[:LONGEST_WORD]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete, select, update
@@ -14,7 +14,7 @@ from services.records.columns import now
 from services.records.database import key_of, reading, write
 from services.records.demo import DEMO_PASSWORDS
 from services.records.passwords import hash_password, is_password, renewed
-from services.records.rights import HERE, Action, Actor, Origin, Pending, confirm, require
+from services.records.rights import HERE, Action, Actor, Browser, Origin, Pending, confirm, require
 from services.records.sessions import device_name, token_hash
 from services.records.store import Store
 from services.records.tables import (
@@ -209,7 +209,9 @@ def actor_for_token(store: Store, token: str, origin: Origin = HERE) -> Actor | 
         over = signed_in.expires <= moment or idle >= store.idle_after
         if signed_in.revoked is not None or over or not may_sign_in(user, demo=store.demo):
             return None
-        actor = actor_of(session, user, origin, demo=store.demo)
+        actor = replace(
+            actor_of(session, user, origin, demo=store.demo), browser=Browser(key_of(signed_in), store.idle_after)
+        )
     if idle.total_seconds() >= SECONDS_BETWEEN_NOTES:
         # Only where it has not been ended since it was read.
         seen = (

@@ -41,11 +41,13 @@ class Result:
 
 
 def find_results(store: Store, actor: Actor) -> tuple[Result, ...]:
-    """The actor's released results, the newest release first, 200 at most. Raises NotAllowed."""
+    """The actor's released results, the newest release first, 200 at most, and a note of that. Raises NotAllowed."""
     require(actor, Action.RESULT_VIEW)
     with reading(store.engine) as session:
         confirm(session, actor)
-        return newest_results(session, actor, MOST_RESULTS)
+        found = newest_results(session, actor, MOST_RESULTS)
+    audit.note(store.engine, actor, Action.RESULT_VIEW, f"{len(found)} results")
+    return found
 
 
 def newest_results(session: Session, actor: Actor, limit: int | None) -> tuple[Result, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_, false, or_, true
@@ -16,7 +17,8 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from services.errors import NotAllowed, NotFound
-from services.records.tables import Patient, PatientDoctor, Role, State, Study, User
+from services.records.columns import now
+from services.records.tables import Patient, PatientDoctor, Role, SignInSession, State, Study, User
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,21 @@ _PENDING = {
 
 
 @dataclass(frozen=True)
+class Browser:
+    """A signed-in browser: the key of its session, and how long that may rest."""
+
+    session_id: int
+    idle_after: timedelta
+
+
+@dataclass(frozen=True)
 class Actor:
     """The person on whose behalf a service is called; made by services/records/people.py only.
 
     While something is ``pending`` the person may look after the account itself and do nothing else. ``proof`` stands
     for the password of that moment: a session is opened only while it is still the account's. ``images`` says that an
-    administrator holds the right to see images, which another has given for some hours.
+    administrator holds the right to see images, which another has given for some hours. ``browser`` is the session that
+    they act in, None for somebody who is only just signing in.
     """
 
     user_id: int
@@ -61,6 +72,7 @@ class Actor:
     pending: Pending | None = field(default=None, compare=False)
     proof: str = field(default="", compare=False, repr=False)
     images: bool = False
+    browser: Browser | None = field(default=None, compare=False)
 
 
 class Action(StrEnum):
@@ -278,8 +290,25 @@ def _assigned(actor: Actor) -> SelectOfScalar[int]:
     return select(PatientDoctor.patient_id).where(PatientDoctor.doctor_id == actor.user_id)
 
 
+def still_open(idle_after: timedelta) -> ColumnElement[bool]:
+    """The SQL condition on SignInSession for those that open something now."""
+    moment = now()
+    return (
+        col(SignInSession.revoked).is_(None)
+        & (col(SignInSession.expires) > moment)
+        & (col(SignInSession.last_seen) > moment - idle_after)
+    )
+
+
 def confirm(session: Session, actor: Actor) -> None:
-    """Raise NotAllowed unless the account still is what it was when the actor was made."""
+    """Raise NotAllowed unless account and session still are what they were when the actor was made.
+
+    A page is drawn for who acts at that moment, and a download that it offers may be asked for long after.
+    """
+    if actor.browser is not None:
+        here = select(SignInSession.id).where(SignInSession.id == actor.browser.session_id)
+        if session.exec(here.where(still_open(actor.browser.idle_after))).first() is None:
+            raise NotAllowed("You have been signed out in this browser. Sign in again.")
     user = session.get(User, actor.user_id)
     if user is None or not user.active or (user.public_id, user.role) != (actor.public_id, actor.role):
         raise NotAllowed("Your account has changed since you signed in. Sign in again.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select, update
@@ -14,7 +14,7 @@ from services.errors import NotFound
 from services.records import audit
 from services.records.columns import now
 from services.records.database import reading, write
-from services.records.rights import Action, Actor, confirm, require
+from services.records.rights import Action, Actor, confirm, require, still_open
 from services.records.store import Store
 from services.records.tables import SignInSession, User
 
@@ -50,16 +50,6 @@ def device_name(user_agent: str) -> str:
 def token_hash(token: str) -> str:
     """SHA-256 of a random secret: it has 256 bits, so one fast hash is enough, there is nothing to guess."""
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
-
-
-def still_open(idle_after: timedelta) -> ColumnElement[bool]:
-    """The SQL condition on SignInSession for those that open something now."""
-    moment = now()
-    return (
-        col(SignInSession.revoked).is_(None)
-        & (col(SignInSession.expires) > moment)
-        & (col(SignInSession.last_seen) > moment - idle_after)
-    )
 
 
 def own_sessions(store: Store, actor: Actor, token: str) -> tuple[OpenSession, ...]:

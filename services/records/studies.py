@@ -32,6 +32,7 @@ from services.records.parts import (
     stage_images,
     task_of,
 )
+from services.records.patient_records import noting_guesses
 from services.records.patients import ChosenPatient, patient_of_study
 from services.records.rights import Action, Actor, confirm, readable, require
 from services.records.store import Store
@@ -96,7 +97,8 @@ def save_study(store: Store, actor: Actor, new: NewStudy) -> StudyView:
             batch.publish()
             return view
 
-        return write(store.engine, work)
+        with noting_guesses(store.engine, actor):
+            return write(store.engine, work)
 
 
 def get_study(store: Store, actor: Actor, public_id: uuid.UUID | str, *, again: bool = False) -> StudyView:

@@ -8,8 +8,17 @@ from typing import Any
 
 LINE_BREAKS = "\n\t"
 LONGEST_WORD = 64
-# Letters that Unicode does not take apart, as people without the key type them; and what separates DICOM names.
-LIKE = str.maketrans("ıłøđ^,;=", "ilod    ")
+# Letters that Unicode does not take apart and signs that keyboards differ in, as people without the key type them; and
+# what separates DICOM names.
+LIKE: dict[int, str | int | None] = {
+    **str.maketrans("ıłøđðħŋ’‘ʼ´`‐‑–−^,;=", "iloddhn" + 5 * "'" + "----    ", ""),
+    **{ord(letter): two for letter, two in (("æ", "ae"), ("œ", "oe"), ("þ", "th"))},
+}
+# As passports and scanners write them where they have no marks.
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+_PART = re.compile(r"[^\W\d_]+|\d+")
+# From here on scripts write names without spaces between their parts.
+_CLOSE_SCRIPTS = 0x2E80
 
 
 def clean_line(value: Any) -> Any:
@@ -54,14 +63,22 @@ def fold(text: str) -> str:
 def search_words(text: str) -> frozenset[str]:
     """The words by whose beginnings ``text`` is found, folded, each of LONGEST_WORD characters at most.
 
-    Where a word has signs in it (Smith-Jones, MR-00471), what follows a sign is found as well, and a number also
-    without the noughts before it.
+    Where a word has several parts (Smith-Jones, MR-00471, MR471), it is found by each later one as well, a number also
+    without the noughts before it, the whole without its signs, and a name in a script without spaces by any character.
     """
     found = set()
-    for word in fold(text).split():
-        ends = {word, *(word[part.start() :] for part in re.finditer(r"[^\W_]+", word))}
+    folded = f"{fold(text)} {fold(unicodedata.normalize('NFC', text).casefold().translate(_SPELT_OUT))}"
+    for word in folded.split():
+        starts = [part.start() for part in _PART.finditer(word)]
+        starts += [at for at, letter in enumerate(word) if ord(letter) >= _CLOSE_SCRIPTS]
+        ends = {word, "".join(_PART.findall(word)), *(word[start:] for start in starts)}
         found |= ends | {end.lstrip("0") for end in ends}
     return frozenset(word[:LONGEST_WORD] for word in found if word)
+
+
+def parts_of(word: str) -> list[str]:
+    """A folded word taken apart at signs and between letters and digits, numbers without the noughts before them."""
+    return [part.lstrip("0") or part for part in _PART.findall(word)]
 
 
 def printable_name(name: str) -> str:

@@ -18,6 +18,9 @@ CLIENT = "203.0.113.9"
         (CLIENT, [], CLIENT),
         (CLIENT, ["198.51.100.1"], CLIENT),
         (CLIENT, ["198.51.100.1, 10.0.0.5"], CLIENT),
+        # As a server that listens for IPv6 as well names it.
+        (f"::ffff:{CLIENT}", [], CLIENT),
+        ("::ffff:10.0.0.5", [], "10.0.0.5"),
         # Through one proxy, through several, in one header or in two.
         ("10.0.0.5", [CLIENT], CLIENT),
         ("10.0.0.5", [f"{CLIENT}, 192.0.2.77"], CLIENT),
@@ -51,6 +54,7 @@ def test_the_first_address_from_the_right_that_is_no_proxy_of_ours(connected, fo
 @pytest.mark.parametrize("forwarded", [[], [CLIENT], [f"{CLIENT}, 10.0.0.5"]])
 def test_without_trusted_proxies_the_header_says_nothing(forwarded):
     assert client_address("10.0.0.5", forwarded, ()) == "10.0.0.5"
+    assert client_address("::ffff:10.0.0.5", forwarded, ()) == "10.0.0.5"
     assert client_address("", forwarded, ()) == ""
 
 

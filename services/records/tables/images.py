@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Self
 
 from pydantic import field_validator, model_validator
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from services.imaging.slice import Format
@@ -57,7 +57,12 @@ class StudyImage(ImageBase, table=True):
     """A stored image. ``number`` counts from 1 within its study, in the order in which the images came, and stays."""
 
     __tablename__ = "image"
-    __table_args__ = (UniqueConstraint("study_id", "number"), TABLE_OPTIONS)
+    __table_args__ = (
+        UniqueConstraint("study_id", "number"),
+        # Those that were refused; see filters.py.
+        Index(None, "gate_accepted", "study_id"),
+        TABLE_OPTIONS,
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id")

@@ -49,7 +49,7 @@ from services.records.patient_records import (
     share_patient,
     unshare_patient,
 )
-from services.records.patients import choose_patient, find_patients, patient_to_save
+from services.records.patients import choose_patient, examined, find_patients, patient_to_save
 from services.records.people import create_user, list_users, open_session
 from services.records.removal import delete_study, restore_study
 from services.records.research import export_deidentified
@@ -211,6 +211,7 @@ CALLS = {
     "board": lambda store, actor, make: board(store, actor),
     "board_csv": lambda store, actor, make: board_csv(store, actor),
     "find_patients": lambda store, actor, make: find_patients(store, actor),
+    "examined": lambda store, actor, make: examined(store, actor, [uuid.uuid4()]),
     "choose_patient": lambda store, actor, make: choose_patient(store, actor, uuid.uuid4()),
     "patient_to_save": lambda store, actor, make: patient_to_save(store, actor, uuid.uuid4()),
     "add_patient": lambda store, actor, make: add_patient(store, actor, ANNA),

@@ -119,7 +119,7 @@ def test_looking_at_lists_is_noted_without_what_was_searched_for(store, doctor, 
     counts(store, doctor)
     assert noted(store)[1:] == [
         ("doctor", "192.0.2.7", "study.find", "1 studies", "done"),
-        ("doctor", "192.0.2.7", "study.find", f"patient {saved.patient.public_id}, 1 studies", "done"),
+        ("doctor", "192.0.2.7", "study.find", f"patient {saved.patient.public_id} 1 studies", "done"),
         ("doctor", "192.0.2.7", "patient.find", "1 patients", "done"),
         ("doctor", "192.0.2.7", "patient.find", "0 patients", "done"),
     ]

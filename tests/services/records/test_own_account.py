@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
+from sqlmodel import update
 
-from services.errors import InvalidRecord, NotFound, SignInRefused
+from services.errors import InvalidRecord, NotAllowed, NotFound, SignInRefused
+from services.records.columns import now
+from services.records.database import write
 from services.records.own_account import change_password, change_profile, export_own, own_account
 from services.records.people import actor_for_token, authenticate, open_session
 from services.records.rights import Origin
@@ -18,7 +22,9 @@ from services.records.sessions import (
     list_sessions,
     own_sessions,
 )
-from services.records.tables import Profile
+from services.records.studies import read_file, save_study
+from services.records.tables import Profile, SignInSession
+from services.records.views import REPORT
 from tests.services.records.kept import events
 
 PASSWORD = "a passphrase for tests"
@@ -88,6 +94,27 @@ def test_sessions_are_listed_with_their_device_and_ended_one_by_one(store, actor
     assert len(list_sessions(store, actors["admin"])) == 2
     end_session(store, actors["admin"], other.public_id)
     assert actor_for_token(store, theirs) is None
+
+
+def test_an_ended_browser_gets_nothing_that_its_page_still_offers(store, doctor, make_study):
+    saved = save_study(store, doctor, make_study())
+    here, there = (open_session(store, doctor) for _ in range(2))
+    drawn = actor_for_token(store, there)
+    assert read_file(store, drawn, saved.public_id, REPORT)
+    end_own_sessions(store, doctor, here)
+    for offered in (lambda: read_file(store, drawn, saved.public_id, REPORT), lambda: export_own(store, drawn)):
+        with pytest.raises(NotAllowed, match="signed out in this browser"):
+            offered()
+    assert read_file(store, actor_for_token(store, here), saved.public_id, REPORT)
+
+
+@pytest.mark.parametrize("rested", [timedelta(minutes=61), timedelta(days=30)])
+def test_a_browser_that_rested_too_long_gets_nothing_either(store, doctor, rested):
+    drawn = actor_for_token(store, open_session(store, doctor))
+    seen = update(SignInSession).values(last_seen=now() - rested)
+    write(store.engine, lambda session: session.exec(seen))
+    with pytest.raises(NotAllowed, match="signed out in this browser"):
+        export_own(store, drawn)
 
 
 def test_signing_out_everywhere_keeps_this_browser_or_none(store, actors, doctor):

@@ -81,6 +81,9 @@ def test_an_identifier_belongs_to_one_patient(store, doctor, actors, anna):
         edit_patient(store, doctor, other.public_id, 1, PatientCreate(name="Bob", identifier="H-1"))
     edit_patient(store, doctor, anna, 1, PatientCreate(**ANNA.model_dump() | {"notes": ""}))
     assert get_patient(store, doctor, other.public_id).record.identifier == "H-2"
+    assert [event for event in trail(store) if event[0] == "patient.find"] == [
+        ("patient.find", "identifier of another", "refused")
+    ] * 2
 
 
 @pytest.mark.parametrize(

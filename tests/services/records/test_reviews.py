@@ -163,7 +163,7 @@ def test_the_patient_reads_the_result_and_not_the_study(store, actors, make_stud
     for kind, version in (("upload", None), ("heat_map", None), ("report", 1)):
         with pytest.raises(NotFound):
             read_file(store, patient, view.public_id, kind, version)
-    assert actions(store).count("result.view") == 1
+    assert actions(store).count("result.view") == 2
 
 
 def test_what_patients_take_away_are_their_record_and_released_results(store, actors, make_study):

@@ -12,7 +12,10 @@ from sqlalchemy import text
 from services.errors import NotAllowed
 from services.records import audit, trail
 from services.records.database import reading
+from services.records.filters import StudyFilters
+from services.records.history import find_studies
 from services.records.rights import Origin
+from services.records.studies import get_study, save_study
 from services.records.tables import Outcome
 from services.records.trail import EventFilters, export_events, find_actions, find_events
 from tests.services.records.trail_rows import rows
@@ -50,6 +53,7 @@ def test_newest_first_and_whole(noted, actors):
      ({"action": "file.read"}, range(2, 31, 3)), ({"action": "file"}, ()),
      ({"outcome": Outcome.REFUSED}, range(3, 31, 3)), ({"outcome": Outcome.FAILED}, ()),
      ({"object": STUDY}, [n for n in range(1, 31) if n % 3 == 2 or n % 6 == 4]),
+     ({"object": STUDY.upper().replace(" ", "  ")}, [n for n in range(1, 31) if n % 3 == 2 or n % 6 == 4]),
      ({"object": f"{STUDY} report"}, range(2, 31, 3)), ({"object": "study"}, [n for n in range(1, 31) if n % 3]),
      ({"object": "stud"}, ()), ({"object": STUDY[:12]}, ()),
      ({"object": "tudy"}, ()), ({"object": "study_"}, ()), ({"object": "%"}, ()), ({"object": "\ud800"}, ()),
@@ -57,6 +61,23 @@ def test_newest_first_and_whole(noted, actors):
 )  # fmt: skip
 def test_filters(noted, actors, filters, found):
     assert numbers(find_events(noted, actors["admin"], EventFilters(**filters))) == sorted(found, reverse=True)
+
+
+def test_a_patient_is_found_with_their_studies_and_by_the_id_alone(store, doctor, actors, make_study):
+    view, other = (save_study(store, doctor, make_study(name=name)) for name in ("Anna", "Bob"))
+    get_study(store, doctor, view.public_id)
+    whole = StudyFilters(patient_public_id=view.patient.public_id)
+    find_studies(store, doctor, whole)
+    audit.note(store.engine, doctor, "study.find", f"patient {view.patient.public_id}, 7 studies")
+
+    def actions(named):
+        return [event.action for event in find_events(store, actors["admin"], EventFilters(object=named)).events]
+
+    expected = ["study.find", "study.find", "study.view", "study.save"]
+    assert actions(f"patient {view.patient.public_id}") == actions(str(view.patient.public_id).upper()) == expected
+    assert actions(str(view.public_id)) == ["study.view", "study.save"]
+    assert actions(str(other.public_id)) == ["study.save"]
+    assert actions(str(actors["patient"].public_id)) == []
 
 
 def test_times(noted, actors):

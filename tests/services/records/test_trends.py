@@ -11,7 +11,7 @@ import pytest
 from services.errors import InvalidRecord, NotFound
 from services.inference.prediction import ModelRef, Verdict
 from services.records import board as boards
-from services.records import trends
+from services.records import counting, trends
 from services.records.board import board
 from services.records.columns import now
 from services.records.counting import counts
@@ -67,6 +67,17 @@ def test_reviews_are_counted_as_they_stand(store, doctor, actors, make_study):
     assert agreement(store, doctor) == agreement(store, actors["researcher"]) == Agreement(1, 1)
     assert agreement(store, actors["colleague"]) == Agreement(0, 0)
     assert (counts(store, doctor).awaiting, counts(store, doctor).reviewed, counts(store, doctor).released) == (0, 2, 0)
+
+
+def test_an_old_study_that_awaits_its_review_is_not_forgotten(store, doctor, actors, make_study, monkeypatch):
+    monkeypatch.setattr(counting, "MOST_COUNTED", 3)
+    saved = [save_study(store, doctor, make_study()).public_id for _ in range(5)]
+    for public_id in saved[1:]:
+        save_review(store, doctor, public_id, NewReview(ReviewCreate(decision="agree")), pdf())
+    numbers = counts(store, doctor)
+    assert (numbers.studies, numbers.reviewed, numbers.awaiting, numbers.whole) == (3, 3, 1, False)
+    assert counts(store, actors["researcher"]).awaiting == 0
+    assert counts(store, actors["colleague"]).awaiting == 0
 
 
 def test_another_models_answer_stands_beside_the_first(store, doctor, actors, make_study, answer):
