@@ -70,7 +70,10 @@ def fill(connection, found) -> None:
             row = {}
             for column in table.columns:
                 if column.name in pointers:
-                    row[column.name] = connection.scalars(select(pointers[column.name])).all()[number - 1]
+                    there = pointers[column.name]
+                    # In the order of their keys, whatever index the database would read them from.
+                    values = connection.scalars(select(there).order_by(*there.table.primary_key.columns)).all()
+                    row[column.name] = values[number - 1]
                 elif column.name == "search_key":
                     # Written anew from two other columns on the way down.
                     row[column.name] = f"{number} {number}"
