@@ -155,7 +155,10 @@ def account(view: PatientView) -> None:
         st.caption("No account waits for a record. The patient makes one on the sign-in page.")
         return
     chosen = someone("link", "Waiting account", waiting, ("Link the account", "link"))
-    st.caption("Make sure that the account is this patient's: it will read every result that is released.")
+    st.caption(
+        "Let the patient tell you the user name in brackets: anybody can register under any name, and the account will "
+        "read every result that is released."
+    )
     if chosen is not None:
         done(
             words.plain(f"{chosen.full_name} reads the released results of this patient from now on."),

@@ -97,7 +97,10 @@ def ask(images: Sequence[Slice], button: str, icon: str, *, key: str) -> Filled 
             key=f"taken_{key}",
         )
         description = st.text_input("Description", max_chars=200, key=f"description_{key}", autocomplete="off")
-        notes = st.text_area("Notes", max_chars=4000, height=90, key=f"notes_{key}")
+        notes = st.text_area(
+            "Notes", max_chars=4000, height=90, key=f"notes_{key}",
+            help="Printed in the report, which the patient can download once the study is released.",
+        )  # fmt: skip
         sent = st.form_submit_button(button, type="primary", icon=f":material/{icon}:", key=f"send_{key}")
     if not sent:
         return None
