@@ -12,11 +12,12 @@ from sqlmodel import Session, col, select
 
 from services.errors import InvalidRecord, NotFound
 from services.records import audit
+from services.records.browsers import still_open
 from services.records.columns import now
 from services.records.database import key_of, reading, write
 from services.records.links import drop_links, new_link
 from services.records.people import add_user, may_sign_in
-from services.records.rights import Action, Actor, confirm, require, still_open
+from services.records.rights import Action, Actor, confirm, require
 from services.records.sessions import account_of, end_all
 from services.records.store import Store
 from services.records.tables import Profile, Purpose, Role, SecondFactor, SignInSession, User, UserCreate, UserPublic

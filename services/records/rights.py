@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from services.errors import NotAllowed, NotFound
-from services.records.columns import now
+from services.records.browsers import still_open
 from services.records.tables import Patient, PatientDoctor, Role, SignInSession, State, Study, User
 
 
@@ -288,16 +288,6 @@ def visible_patients(actor: Actor, action: Action) -> ColumnElement[bool]:
 
 def _assigned(actor: Actor) -> SelectOfScalar[int]:
     return select(PatientDoctor.patient_id).where(PatientDoctor.doctor_id == actor.user_id)
-
-
-def still_open(idle_after: timedelta) -> ColumnElement[bool]:
-    """The SQL condition on SignInSession for those that open something now."""
-    moment = now()
-    return (
-        col(SignInSession.revoked).is_(None)
-        & (col(SignInSession.expires) > moment)
-        & (col(SignInSession.last_seen) > moment - idle_after)
-    )
 
 
 def confirm(session: Session, actor: Actor) -> None:

@@ -12,9 +12,10 @@ from sqlmodel import Session, col, select, update
 
 from services.errors import NotFound
 from services.records import audit
+from services.records.browsers import still_open
 from services.records.columns import now
 from services.records.database import reading, write
-from services.records.rights import Action, Actor, confirm, require, still_open
+from services.records.rights import Action, Actor, confirm, require
 from services.records.store import Store
 from services.records.tables import SignInSession, User
 

@@ -142,7 +142,7 @@ def test_a_study_that_one_doctor_has_open_stays_closed_to_the_next(sign_in, seco
 
 def test_a_control_notices_that_the_session_was_ended(sign_in, room):
     app = sign_in(Role.DOCTOR).switch_page("pages/analyse.py").run()
-    press(app, "Axial T1c")
+    press(app, "T1c meningioma")
     close_session(acting.store(), app.session_state["username"])
     app.toggle[0].set_value(False).run()
     assert not app.exception

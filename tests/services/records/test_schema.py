@@ -16,7 +16,6 @@ from services.errors import SettingsError, Unavailable
 from services.records import schema, tables  # noqa: F401  fills the metadata
 from services.records.database import make_engine
 from services.records.schema import current_revision, migrate, newest_revision
-from services.records.text import search_words
 
 
 def differences(address: str) -> list[object]:
@@ -185,37 +184,6 @@ def test_on_the_way_down_a_study_keeps_its_leading_image(empty_database):
         (1, 1, "DICOM"), (2, 1, other),
     ]  # fmt: skip
     assert [(row["image"], row["kind"]) for row in again["file"] if row["study_id"] == 1] == [(1, "1"), (0, "report")]
-
-
-ODD_NAMES = (
-    ("H-0042", "Müller^Anna"), (None, "Smith-Jones, Þór"), ("", "a" + 200 * "\u0301"), ("MR 7 ", " Ada  Lovelace "),
-    ("😀-1", "山田太郎"), (None, "O’Neil (geb. Łucja)"), ("000", "\ufb01n"),
-)  # fmt: skip
-
-
-def test_patients_of_before_are_found_by_their_words(empty_database):
-    """What the migration writes is what is written for a patient who is entered today, also where it was cut off."""
-    migrate(empty_database, "0012")
-    engine = make_engine(empty_database)
-    with engine.connect() as connection, connection.execution_options(writes=True).begin():
-        metadata = MetaData()
-        metadata.reflect(connection)
-        fill(connection, [metadata.tables["user"], metadata.tables["patient"]])
-        first = dict(connection.execute(select(metadata.tables["patient"])).mappings().first())
-        for number, (identifier, name) in enumerate(ODD_NAMES, start=10):
-            other = {"id": number, "public_id": str(number), "identifier": identifier, "identifier_key": str(number)}
-            own = {"name": name[:200], "account_id": None}
-            connection.execute(metadata.tables["patient"].insert(), first | other | own)
-        if connection.dialect.name == "mysql":
-            connection.execute(text("CREATE TABLE patient_word (patient_id INTEGER, word VARCHAR(64))"))
-    migrate(empty_database)
-    with engine.connect() as connection:
-        rows = connection.execute(text("SELECT p.id, p.identifier, p.name FROM patient p")).all()
-        words = connection.execute(text("SELECT patient_id, word FROM patient_word")).all()
-    engine.dispose()
-    assert len(rows) == 2 + len(ODD_NAMES)
-    for key, identifier, name in rows:
-        assert {word for whose, word in words if whose == key} == search_words(f"{identifier or ''} {name}"), name
 
 
 MARIADB = (
