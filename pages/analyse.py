@@ -181,7 +181,8 @@ def act(task: Task, taken: Taken, analysis: Analysis, images: Sequence[Seen], st
     why = "Leave out the images that cannot be read first." if unread else None
     with st.container(key="actions", horizontal=True):
         refused = analysis.prediction is None
-        if refused:
+        # Of several, the refused one is left out and the others stay.
+        if refused and len(images) == 1:
             st.button(
                 f"Another {task.image}", type="primary", icon=":material/upload_file:", key="instead",
                 on_click=intake.forget,

@@ -150,8 +150,11 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
+        # Our own sentences name the variable; pydantic's do not.
         reasons = "; ".join(
-            f"{'.'.join(map(str, e['loc'])).upper() or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
+            e["msg"].removeprefix("Value error, ")
+            if e["type"] == "value_error"
+            else f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}"
             for e in error.errors()
         )
         raise SettingsError(f"Falx cannot start with these settings. {reasons}") from error

@@ -108,15 +108,17 @@ def export_own(store: Store, actor: Actor) -> dict[str, Any]:
                 one.model_dump(mode="json", include={"device", "address", "created", "last_seen", "expires", "revoked"})
                 for one in mine
             ],
-            # What the doctors note for each other is not the patient's to take away.
-            "patient": PatientRecord.model_validate(record).model_dump(mode="json", exclude={"notes"})
-            if record
-            else None,
+            "patient": _own_record(record) if record else None,
             "results": [_RESULT.dump_python(result, mode="json") for result in results],
             "trail": [
                 one.model_dump(mode="json", include={"at", "action", "object", "outcome"}) for one in trail.all()
             ],
         }
+
+
+def _own_record(record: Patient) -> dict[str, Any]:
+    # What the doctors note for each other is not the patient's to take away.
+    return PatientRecord.model_validate(record).model_dump(mode="json", exclude={"notes"})
 
 
 def _still_proven(user: User, proven: str | None) -> None:

@@ -111,9 +111,9 @@ def _holds(session: Session, actor: Actor, patient: Patient) -> bool:
 def find_patients(store: Store, actor: Actor, text: str = "", limit: int = 20) -> tuple[PatientPublic, ...]:
     """Patients of the actor with every word of ``text`` at the beginning of one of the identifier's or name's words.
 
-    They come newest first; all for no text.
-    Without a text, those whom the actor only examined are looked for among their newest MOST_EXAMINED studies. Case
-    and accents do not matter. The trail notes the search without its words. Raises NotAllowed, Unavailable.
+    They come newest first, all for no text; then those whom the actor only examined are looked for among their newest
+    MOST_EXAMINED studies. Case, accents and signs do not matter. The trail notes the search without its words. Raises
+    NotAllowed, Unavailable.
     """
     require(actor, Action.PATIENT_FIND)
     with reading(store.engine) as session:

@@ -89,7 +89,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Put the text that was searched back beside each patient."""
-    op.drop_index("ix_image_gate_accepted_study_id", "image")
+    if "ix_image_gate_accepted_study_id" in _indexes():
+        op.drop_index("ix_image_gate_accepted_study_id", "image")
     if "search_key" not in _columns():
         op.add_column("patient", sa.Column("search_key", sa.String(700), nullable=False, server_default=""))
     for some in _patients():
