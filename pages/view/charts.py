@@ -18,6 +18,10 @@ from services.tasks.task import Task
 
 STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False, "showAxisDragHandles": False}
 ROW, SQUARE, LABEL = 38, 520, 30
+# What tells models apart that are drawn over each other, since colours belong to classes.
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS = ("circle", "diamond-open", "square-open", "triangle-up-open", "x-thin-open", "star-open")
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
 # Name, colour (hatched where there is none), and one count a period.
 Series = tuple[str, str | None, Sequence[int]]
 
@@ -169,40 +173,54 @@ def confusion(task: Task, part: PartFigures, *, rates: bool, key: str) -> None:
     show(figure, f"Confusion matrix of {part.images} test images. {said}.", height=SQUARE, key=key, top=28, saved=True)
 
 
-def reliability(points: Sequence[Mapping[str, float]], *, key: str) -> None:
+def reliability(models: Sequence[tuple[str, Sequence[Mapping[str, float]]]], *, key: str) -> None:
     """How often answers of a confidence are right; on the diagonal the confidence means what it says.
 
-    ``points`` hold "confidence", "right" (shares in 0..1) and "images"; the 95% intervals are Wilson's (1927).
+    ``models`` are names with points that hold "confidence", "right" (shares in 0..1) and "images"; the 95% intervals
+    are Wilson's (1927). Several are told apart by their marks.
     """
-    colours = theme.palette()
-    bounds = [_wilson(p["right"], p["images"]) for p in points]
+    colours, several = theme.palette(), len(models) > 1
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": colours.muted, "dash": "dot", "width": 1}, hoverinfo="skip"
-    )
-    figure.add_scatter(
-        x=[p["confidence"] for p in points],
-        y=[p["right"] for p in points],
-        mode="markers",
-        marker={"size": [6 + min(22.0, p["images"] ** 0.5) for p in points], "color": colours.accent},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [high - p["right"] for p, (_, high) in zip(points, bounds, strict=True)],
-            "arrayminus": [p["right"] - low for p, (low, _) in zip(points, bounds, strict=True)],
-            "color": colours.muted,
-            "thickness": 1.5,
-        },
-        customdata=[p["images"] for p in points],
-        hovertemplate="confidence %{x:.1%}: %{y:.1%} right, %{customdata:.0f} images<extra></extra>",
-    )
-    figure.update_layout(showlegend=False)
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": colours.muted, "dash": "dot", "width": 1}, hoverinfo="skip",
+        showlegend=False,
+    )  # fmt: skip
+    for index, (name, points) in enumerate(models):
+        bounds = [_wilson(p["right"], p["images"]) for p in points]
+        figure.add_scatter(
+            x=[p["confidence"] for p in points],
+            y=[p["right"] for p in points],
+            name=name,
+            mode="lines+markers" if several else "markers",
+            line={"color": colours.accent if index == 0 else colours.text, "width": 1.5, "dash": DASHES[index % 6]},
+            marker={
+                "size": [6 + min(22.0, p["images"] ** 0.5) for p in points],
+                "color": colours.accent if index == 0 else colours.text,
+                "symbol": SYMBOLS[index % len(SYMBOLS)],
+            },
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - p["right"] for p, (_, high) in zip(points, bounds, strict=True)],
+                "arrayminus": [p["right"] - low for p, (low, _) in zip(points, bounds, strict=True)],
+                "color": colours.muted,
+                "thickness": 1.5,
+            },
+            customdata=[p["images"] for p in points],
+            hovertemplate=f"{name}, confidence %{{x:.1%}}: %{{y:.1%}} right, %{{customdata:.0f}} images<extra></extra>",
+        )
+    figure.update_layout(legend=LEGEND, showlegend=several)
     figure.update_xaxes(range=[0, 1.03], tickformat=".0%", title="Mean confidence of the answers in a bin")
     figure.update_yaxes(range=[0, 1.03], tickformat=".0%", title="Share of them that are right")
-    said = "; ".join(
-        f"{p['confidence']:.0%} confident, {p['right']:.0%} right ({p['images']:.0f} images)" for p in points
+    said = ". ".join(
+        f"{name}: "
+        + "; ".join(
+            f"{p['confidence']:.0%} confident, {p['right']:.0%} right ({p['images']:.0f} images)" for p in points
+        )
+        for name, points in models
     )
-    show(figure, f"Reliability diagram on the test images: {said}.", height=SQUARE, key=key, top=28, saved=True)
+    top = 56 if several else 28
+    show(figure, f"Reliability diagram on the test images. {said}.", height=SQUARE, key=key, top=top, saved=True)
 
 
 def _wilson(share: float, images: float) -> tuple[float, float]:

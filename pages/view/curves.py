@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 import plotly.graph_objects as go
 
 from pages.view import charts, theme
+from pages.view.charts import DASHES, LEGEND, SYMBOLS
 from services.inference.figures import Estimate
 
 PATTERNS = ("", "/", ".", "x", "-")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
 
 
 @dataclass(frozen=True)
@@ -113,3 +113,39 @@ def grouped_bars(
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(range=[0, 1.01], tickformat=".0%", title=y)
     charts.show(figure, alt, height=400, key=key, top=48, saved=True)
+
+
+def dots(
+    names: Sequence[str], series: Sequence[tuple[str, Sequence[Estimate | None]]], *, title: str, key: str
+) -> None:
+    """For each name a dot with its 95% interval a model, one below the other; a model may lack some."""
+    colours = theme.palette()
+    figure = go.Figure()
+    for index, (model, values) in enumerate(series):
+        known = [(name, value) for name, value in zip(names, values, strict=True) if value]
+        figure.add_scatter(
+            x=[e.value for _, e in known], y=["<br>".join(wrap(name, charts.LABEL)) for name, _ in known],
+            mode="markers", orientation="h", name=model, offsetgroup=str(index), cliponaxis=False,
+            marker={
+                "size": 10, "symbol": SYMBOLS[index % len(SYMBOLS)],
+                "color": colours.accent if index == 0 else colours.text,
+            },
+            error_x={
+                "type": "data", "symmetric": False, "thickness": 1.5, "color": colours.muted,
+                "array": [e.high - e.value for _, e in known], "arrayminus": [e.value - e.low for _, e in known],
+            },
+            customdata=[(100 * e.low, 100 * e.high) for _, e in known],
+            hovertemplate=f"{model}, %{{y}}: %{{x:.1%}}, 95% interval %{{customdata[0]:.1f}} to "
+            "%{customdata[1]:.1f}%<extra></extra>",
+        )  # fmt: skip
+    every = [value for _, values in series for value in values if value]
+    lowest = min((e.low for e in every), default=0.0)
+    figure.update_layout(scattermode="group", scattergap=0.35, legend=LEGEND, showlegend=True)
+    figure.update_xaxes(range=[max(0.0, lowest - 0.05), 1.02], tickformat=".0%", title=title)
+    figure.update_yaxes(ticksuffix="  ", autorange="reversed", type="category")
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{model} {100 * v[at].value:.1f}%" for model, v in series if v[at])
+        for at, name in enumerate(names)
+    )
+    height = (24 * len(series) + 26) * len(names) + 110
+    charts.show(figure, f"{title}, with 95% intervals. {said}.", height=height, key=key, top=56, saved=True)

@@ -143,8 +143,8 @@ NETWORKS: dict[str, Network] = {
             "block5_conv3",
             ("block3_conv3", "block4_conv3"),
             False,
-            ("block1_", "block2_"),
-            160,
+            ("block1_", "block2_", "block3_"),
+            128,
         ),
         Network(
             "smallcnn",

@@ -1,27 +1,42 @@
-"""The shipped models, scored again on the real images."""
+"""The shipped models, scored again on the real images: those that answer by default whole, the others in part."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from services.inference.outline import shipped_network
+from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.settings import ROOT
+from services.tasks import get_task
 from training.__main__ import app
+from training.ensemble import joint_scores
+from training.evaluation.report import evaluate
+from training.finished import differences, measured_samples, score
 
-LIVE = [
-    ModelRepository(ROOT / "saved_models").live_ref(task, network)
-    for task, serving in ModelRepository(ROOT / "saved_models").live().items()
-    for network in serving.versions
+REPOSITORY = ModelRepository(ROOT / "saved_models")
+DEFAULTS = [REPOSITORY.live_ref(task) for task in REPOSITORY.live()]
+OTHERS = [
+    ref
+    for task, serving in REPOSITORY.live().items()
+    for ref in (ModelRef(task, *pair) for pair in serving.versions.items())
+    if ref not in DEFAULTS
 ]
+JOINT = [ref for ref in OTHERS if REPOSITORY.card(ref).members]
+EVERY = 12
+# Other processors add up in another order; an answer of other weights is off by far more.
+NEAR = 0.05
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ref", LIVE, ids=str)
+@pytest.mark.parametrize("ref", DEFAULTS, ids=str)
 def test_evaluate_prints_the_cards_figures_again(ref, shared_data, tmp_path):
     """All but those on changed pictures, which take minutes; test_commands has them on drawn slices."""
-    repository = ModelRepository(ROOT / "saved_models")
-    card = repository.card(ref)
+    card = REPOSITORY.card(ref)
     data = [argument for corpus in card.data.corpora for argument in ("--data", str(shared_data / corpus))]
     others = [argument for name in ("not_mri", "mammograms") for argument in ("--others", str(shared_data / name))]
     command = ["evaluate", *data, *others, "--task", ref.task, "--model", ref.network, "--version", ref.version]
@@ -29,3 +44,33 @@ def test_evaluate_prints_the_cards_figures_again(ref, shared_data, tmp_path):
     assert result.exit_code == 0, result.output
     assert "every figure is the one it ships" in result.output
     assert f"{card.test.macro_f1.value:.3f}" in result.output
+
+
+@pytest.mark.parametrize("ref", [*DEFAULTS, *OTHERS], ids=str)
+def test_the_figures_are_those_of_the_answers_that_ship(ref):
+    card = REPOSITORY.card(ref)
+    again = evaluate(get_task(ref.task), REPOSITORY.scores(ref), card.temperature, card.threshold)
+    shipped = REPOSITORY.evaluation(ref)
+    own = {name: getattr(shipped, name) for name in ("robustness", "shortcuts", "outlines", "gate")}
+    assert differences(shipped, again.model_copy(update=own)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ref", [ref for ref in OTHERS if ref not in JOINT], ids=str)
+def test_the_weights_answer_as_they_did(ref, shared_data: Path, tmp_path):
+    """Every twelfth image of val and test."""
+    card = REPOSITORY.verify(ref)
+    samples = measured_samples(card, [shared_data / corpus for corpus in card.data.corpora])
+    chosen = [sample for sample in samples if sample.part in ("val", "test")][::EVERY]
+    model = shipped_network(REPOSITORY, card)
+    again = score(model, chosen, get_task(ref.task), tmp_path, flips=card.flips)
+    before = REPOSITORY.scores(ref).take(np.arange(0, len(REPOSITORY.scores(ref)), EVERY))
+    assert again.name.tolist() == before.name.tolist()
+    assert np.abs(again.logits - before.logits).max() < NEAR
+
+
+@pytest.mark.parametrize("ref", JOINT, ids=str)
+def test_an_ensemble_answers_with_the_mean_of_its_members(ref):
+    members = [REPOSITORY.verify(ModelRef(*name.split("/"))) for name in REPOSITORY.card(ref).members]
+    joint = joint_scores(members, [REPOSITORY.scores(member.ref) for member in members])
+    assert np.allclose(joint.logits, REPOSITORY.scores(ref).logits, atol=1e-4)

@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.view import charts, curves
 from pages.view.measured import Chosen, Measured, each, table
 from pages.view.words import DASH, class_name, interval, percent, plain
-from services.inference.figures import predictive_values
-from services.tasks.task import Task
+from services.inference.figures import Estimate, predictive_values
 
 
 def by_class(chosen: Chosen) -> None:
-    each(chosen, _by_class)
-
-
-def _by_class(task: Task, model: Measured) -> None:
-    figures = model.figures.test.classes
-    infos = [info for info in task.classes if info.key in figures]
-    rows = [(f"{i.name} ({figures[i.key].images})", figures[i.key].f1, figures[i.key].images) for i in infos]
-    colours = [info.colour for info in infos]
-    charts.estimates(rows, colours=colours, title="F1 on the test images", key=f"by_class {model.card.ref}")
-    found = [figures[info.key] for info in infos]
+    infos = [info for info in chosen.task.classes if info.key in chosen.models[0].figures.test.classes]
+    found = [(model, model.figures.test.classes) for model in chosen.models]
+    title = "F1 on the test images"
+    names = [f"{info.name} ({found[0][1][info.key].images})" for info in infos]
+    if len(found) == 1:
+        ((model, own),) = found
+        rows = [(name, own[info.key].f1, own[info.key].images) for name, info in zip(names, infos, strict=True)]
+        charts.estimates(rows, colours=[info.colour for info in infos], title=title, key=f"by_class {model.card.ref}")
+    else:
+        series = [(model.name, [own[info.key].f1 for info in infos]) for model, own in found]
+        curves.dots(names, series, title=title, key="by_class")
+    rows_of = [(info, model, own[info.key]) for info in infos for model, own in found]
     table(
         {
-            "Class": [info.name for info in infos],
-            "Precision": [interval(f.precision) for f in found],
-            "Recall": [interval(f.recall) for f in found],
-            "F1": [interval(f.f1) for f in found],
-            "Specificity": [interval(f.specificity) for f in found],
-            "ROC AUC": [interval(f.roc_auc, share=False) for f in found],
-            "PR AUC": [interval(f.pr_auc, share=False) for f in found],
-            "Images": [f"{f.images:,}" for f in found],
+            "Class": [info.name for info, _, _ in rows_of],
+            **_model_column([model for _, model, _ in rows_of], chosen),
+            "Precision": [interval(f.precision) for _, _, f in rows_of],
+            "Recall": [interval(f.recall) for _, _, f in rows_of],
+            "F1": [interval(f.f1) for _, _, f in rows_of],
+            "Specificity": [interval(f.specificity) for _, _, f in rows_of],
+            "ROC AUC": [interval(f.roc_auc, share=False) for _, _, f in rows_of],
+            "PR AUC": [interval(f.pr_auc, share=False) for _, _, f in rows_of],
+            "Images": [f"{f.images:,}" for _, _, f in rows_of],
         },
         "Figures of each class.",
     )
+
+
+def _model_column(models: Sequence[Measured], chosen: Chosen) -> dict[str, list[str]]:
+    """Which model a row is of, where that is a question."""
+    return {"Model": [plain(model.name) for model in models]} if len(chosen.models) > 1 else {}
 
 
 def confusion(chosen: Chosen) -> None:
@@ -45,35 +54,46 @@ def confusion(chosen: Chosen) -> None:
 
 
 def reliability(chosen: Chosen) -> None:
-    each(chosen, _reliability)
-
-
-def _reliability(task: Task, model: Measured) -> None:
     st.markdown(
-        f"Expected calibration error {interval(model.figures.test.calibration_error)}. Points on the dotted line are "
-        "confidences that mean what they say; below it the model is too sure. Lines are 95% intervals; larger points "
-        "hold more images."
+        "Points on the dotted line are confidences that mean what they say; below it the model is too sure. Lines "
+        "upright are 95% intervals; larger points hold more images."
     )
-    charts.reliability(model.figures.reliability, key=f"reliability {model.card.ref}")
-    answered = model.figures.uncertain
-    st.caption(
-        f"The model answers from a confidence of {100 * answered['threshold']:.3g}% on. On the test images it leaves "
-        f"{100 * answered['share_uncertain']:.1f}% as uncertain, and {100 * answered['accuracy_of_answered']:.1f}% of "
-        "the others are right."
+    charts.reliability([(model.name, model.figures.reliability) for model in chosen.models], key="reliability")
+    answered = [model.figures.uncertain for model in chosen.models]
+    table(
+        {
+            "Model": [plain(model.name) for model in chosen.models],
+            "Expected calibration error": [interval(m.figures.test.calibration_error) for m in chosen.models],
+            "Answers from a confidence of": [f"{100 * a['threshold']:.3g}%" for a in answered],
+            "Left uncertain": [f"{100 * a['share_uncertain']:.1f}%" for a in answered],
+            "Right of the others": [f"{100 * a['accuracy_of_answered']:.1f}%" for a in answered],
+        },
+        "How each model's confidence is meant, and from which on it answers.",
     )
 
 
 def by_part(chosen: Chosen) -> None:
-    each(chosen, _by_part)
-
-
-def _by_part(task: Task, model: Measured) -> None:
-    parts = model.figures.breakdown
-    charts.estimates(
-        [(f"{part.name} ({part.images})", part.accuracy, part.images) for part in parts],
-        colours=[charts.accent()] * len(parts), title="Accuracy by part of the test images",
-        key=f"by_part {model.card.ref}",
+    _over_names(
+        chosen, [(model, {f"{p.name} ({p.images})": (p.accuracy, p.images) for p in model.figures.breakdown})
+                 for model in chosen.models],
+        title="Accuracy by part of the test images", key="by_part",
     )  # fmt: skip
+
+
+def _over_names(
+    chosen: Chosen, found: Sequence[tuple[Measured, dict[str, tuple[Estimate, int]]]], *, title: str, key: str
+) -> None:
+    """A dot a name, or one a name and model where several are chosen."""
+    names = list(dict.fromkeys(name for _, own in found for name in own))
+    if len(found) == 1:
+        ((model, own),) = found
+        charts.estimates(
+            [(name, *own[name]) for name in names], colours=[charts.accent()] * len(names), title=title,
+            key=f"{key} {model.card.ref}",
+        )  # fmt: skip
+        return
+    series = [(model.name, [own[name][0] if name in own else None for name in names]) for model, own in found]
+    curves.dots(names, series, title=title, key=key)
 
 
 def presence(chosen: Chosen) -> None:
@@ -81,24 +101,23 @@ def presence(chosen: Chosen) -> None:
         "Tumour against none, on sources and sequences whose labels say no more than that. The area under the curve is "
         "the chance that a slice with a tumour gets a higher tumour score than one without."
     )
-    each(chosen, _presence)
-
-
-def _presence(task: Task, model: Measured) -> None:
-    parts = model.figures.presence
-    measured = [(f"{part.name} ({part.images})", part.auc, part.images) for part in parts if part.auc]
-    charts.estimates(
-        [(name, auc, images) for name, auc, images in measured if auc], colours=[charts.accent()] * len(measured),
-        title="Area under the ROC curve, in percent", key=f"presence {model.card.ref}",
+    having = [model for model in chosen.models if model.figures.presence]
+    _over_names(
+        chosen, [(model, {f"{p.name} ({p.images})": (p.auc, p.images) for p in model.figures.presence if p.auc})
+                 for model in having],
+        title="Area under the ROC curve, in percent", key="presence",
     )  # fmt: skip
+    names = list(dict.fromkeys(part.name for model in having for part in model.figures.presence))
+    parts = [(m, part) for name in names for m in having for part in m.figures.presence if part.name == name]
     table(
         {
-            "Images of": [plain(part.name) for part in parts],
-            "Images (tumours)": [f"{part.images:,} ({part.tumours:,})" for part in parts],
-            "AUC": [interval(part.auc, share=False) for part in parts],
-            "Sensitivity": [interval(part.sensitivity) for part in parts],
-            "Specificity": [interval(part.specificity) for part in parts],
-            "Sensitivity at 95% specificity": [interval(part.sensitivity_at_95) for part in parts],
+            "Images of": [plain(part.name) for _, part in parts],
+            **_model_column([model for model, _ in parts], chosen),
+            "Images (tumours)": [f"{part.images:,} ({part.tumours:,})" for _, part in parts],
+            "AUC": [interval(part.auc, share=False) for _, part in parts],
+            "Sensitivity": [interval(part.sensitivity) for _, part in parts],
+            "Specificity": [interval(part.specificity) for _, part in parts],
+            "Sensitivity at 95% specificity": [interval(part.sensitivity_at_95) for _, part in parts],
         },
         "Tumour against none by source and sequence.",
     )
