@@ -61,7 +61,8 @@ class FinishedRun:
     @cached_property
     def model(self) -> keras.Model:
         """The best weights, rounded to half precision as they ship; with the head for outlines if it was fitted."""
-        model = build(self.settings.network, len(self.task.classes), size=self.task.preparation.size)
+        settings = self.settings
+        model = build(settings.network, len(self.task.classes), size=self.task.preparation.size, side=settings.pixels)
         model.load_weights(self.run / BEST)
         model = in_half_precision(model)
         if not (self.run / OUTLINE).exists():

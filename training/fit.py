@@ -148,9 +148,9 @@ def _resized(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def _teacher(run: Path, task: Task, side: int) -> keras.Model:
-    network = read_settings(run).network
-    teacher = build(network, len(task.classes), size=side)
-    load_file(teacher, network, run / BEST)
+    settings = read_settings(run)
+    teacher = build(settings.network, len(task.classes), size=side, side=settings.pixels)
+    load_file(teacher, settings.network, run / BEST)
     return teacher
 
 

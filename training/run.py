@@ -38,8 +38,8 @@ class RunSettings:
     ``test_fold`` is the fold that nothing is learnt from or chosen by.
     ``teachers`` are the folders of finished runs whose mean answer to the same changed pictures takes ``teaching`` of
     the lesson's weight. ``pixels`` is the side of the slices it learns from, 0 for the task's own: most of a run costs
-    half at 160, and a shorter one goes on from it at full size (Touvron et al., "Fixing the train-test resolution
-    discrepancy", NeurIPS 2019).
+    half at 160, and a shorter one may go on from it at full size (Touvron et al., "Fixing the train-test resolution
+    discrepancy", NeurIPS 2019). Where none does, the network reduces slices to that side when it answers, too.
     """
 
     task: str

@@ -73,6 +73,11 @@ class Card(Frozen):
         return any(area.low < CHANCE for area in areas)
 
     @property
+    def side(self) -> int:
+        """The side of the slices that it learnt from, to which it reduces larger ones; 0 where it takes them whole."""
+        return int(self.hyperparameters.get("pixels", 0))
+
+    @property
     def ref(self) -> ModelRef:
         """The version's name."""
         return ModelRef(self.task, self.network, self.version)

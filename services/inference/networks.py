@@ -170,8 +170,10 @@ def get_network(key: str) -> Network:
         raise ModelNotFound(f"There is no network named “{key}”. Choose one of: {', '.join(NETWORKS)}.") from None
 
 
-def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> keras.Model:
+def build(key: str, classes: int, *, size: int = 224, side: int = 0, dropout: float = 0.2) -> keras.Model:
     """Fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits.
+
+    Slices of ``size`` are reduced to ``side``, where that is given and smaller, or else to the network's own.
 
     For two ``classes`` the head has one output z, the logit of the second: the network gives (-z/2, z/2), whose softmax
     is (1 - sigmoid(z), sigmoid(z)), so that whatever reads logits reads these too.
@@ -180,8 +182,9 @@ def build(key: str, classes: int, *, size: int = 224, dropout: float = 0.2) -> k
 
     network = get_network(key)
     grey = keras.Input((size, size, 1), name="slice", dtype="float32")
-    if size > network.side:
-        grey = keras.layers.Resizing(network.side, network.side, antialias=True, dtype="float32", name="reduced")(grey)
+    seen = min(side or network.side, network.side)
+    if size > seen:
+        grey = keras.layers.Resizing(seen, seen, antialias=True, dtype="float32", name="reduced")(grey)
     channels = [
         keras.layers.Rescaling(scale, offset, name=f"channel_{index}")(grey)
         for index, (scale, offset) in enumerate(zip(network.scale, network.offset, strict=True))

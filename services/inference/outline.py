@@ -49,7 +49,7 @@ def shipped_network(repository: ModelRepository, card: Card) -> keras.Model:
     Raises ModelDamaged where they do not fit.
     """
     folder = repository.folder(card.ref)
-    network = build(card.network, len(card.classes), size=card.preparation["size"])
+    network = build(card.network, len(card.classes), size=card.preparation["size"], side=card.side)
     with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
         set_arrays(network, arrays)
     if OUTLINE not in card.files:

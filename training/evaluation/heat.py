@@ -70,7 +70,7 @@ def best_of(rows: Sequence[HeatFigures]) -> Map:
 
 
 class Scoring:
-    """The maps of ``model``, built as ``network``, for the outlined tumour slices among ``samples``."""
+    """The maps of ``model``, built as ``network`` at ``side``, for the outlined tumour slices among ``samples``."""
 
     def __init__(
         self,
@@ -79,10 +79,12 @@ class Scoring:
         samples: Sequence[Sample],
         task: Task,
         *,
+        side: int,
         flips: bool,
         cache: Path | None,
     ) -> None:
         self.model, self.network, self.task, self.flips, self.cache = model, network, task, flips, cache
+        self.side = side
         self.samples = [sample for sample in samples if sample.mask is not None]
 
     def report(self, name: str) -> HeatReport:
@@ -128,7 +130,7 @@ class Scoring:
         chosen = [val[i] for i in np.unique(np.linspace(0, len(val) - 1, SANITY_SLICES).astype(int))]
         images = load_images(chosen, self.task)
         keras.utils.set_random_seed(0)
-        fresh = build(self.network, len(self.task.classes), size=self.task.preparation.size)
+        fresh = build(self.network, len(self.task.classes), size=self.task.preparation.size, side=self.side)
         pairs = list(
             zip(
                 self._heats(self.model, wanted, chosen, images),
@@ -169,7 +171,8 @@ def score_registered(
     """The report of a registered version, from its shipped weights and the images it was measured on."""
     card, task = repository.verify(ref), get_task(ref.task)
     samples, model = measured_samples(card, data), shipped_network(repository, card)
-    return Scoring(model, ref.network, samples, task, flips=card.flips, cache=cache).report(str(ref))
+    scoring = Scoring(model, ref.network, samples, task, side=card.side, flips=card.flips, cache=cache)
+    return scoring.report(str(ref))
 
 
 def score_run(finished: FinishedRun) -> HeatReport:
@@ -179,6 +182,7 @@ def score_run(finished: FinishedRun) -> HeatReport:
         finished.settings.network,
         finished.samples,
         finished.task,
+        side=finished.settings.pixels,
         flips=finished.flips,
         cache=finished.cache,
     )

@@ -97,5 +97,3 @@ def test_the_rates_of_the_documentation_hold_on_a_sample():
     noticed = sum(shows_text(written_on(grey, chance)[0] / np.float32(255)) for grey in slices)
     assert alarms <= 0.02 * len(slices)
     assert noticed >= 0.95 * len(slices)
-
-

@@ -1,0 +1,33 @@
+"""What the networks look at: slices of the preparation's size, or reduced to the side that they learnt from."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from services.inference.networks import build, get_arrays, get_network, set_arrays
+
+
+def seen(model: keras.Model) -> int:
+    return int(model.get_layer("channels").output.shape[1])
+
+
+@pytest.mark.parametrize("key", ["efficientnet", "resnet50", "vgg16"])
+def test_a_network_looks_at_no_more_than_its_own_side(key):
+    assert seen(build(key, 4, size=224)) == min(224, get_network(key).side)
+    assert seen(build(key, 4, size=64)) == 64
+
+
+def test_a_smaller_side_is_looked_at_where_it_was_learnt_from():
+    assert seen(build("efficientnet", 4, size=224, side=128)) == 128
+    assert seen(build("vgg16", 4, size=224, side=160)) == get_network("vgg16").side, "its own side is the largest"
+
+
+def test_the_reduced_slice_is_answered_as_one_of_that_size():
+    large, small = build("smallcnn", 4, size=96, side=64), build("smallcnn", 4, size=64)
+    set_arrays(small, get_arrays(large))
+    set_arrays(large, get_arrays(large))
+    slices = np.random.default_rng(3).random((2, 96, 96, 1), np.float32)
+    reduced = keras.layers.Resizing(64, 64, antialias=True)(slices)
+    assert np.allclose(large(slices, training=False), small(reduced, training=False), atol=1e-4)
