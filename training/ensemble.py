@@ -27,17 +27,26 @@ NETWORK, TITLE = "ensemble", "Ensemble"
 def joint_scores(cards: Sequence[Card], scores: Sequence[Scores]) -> Scores:
     """The mean of the members' calibrated probabilities, as logits, for the images that all were measured on.
 
-    Raises CorpusError where these differ.
+    Their test images must be the same. Of val those count that no member learnt from: what the member with the least of
+    it kept. Raises CorpusError where the test images differ, or one learnt from another's val.
     """
-    first = scores[0]
-    for card, other in zip(cards, scores, strict=True):
-        if not (np.array_equal(other.name, first.name) and np.array_equal(other.part, first.part)):
+    first = min(scores, key=len)
+    wanted = _places(first)
+    shares = []
+    for card, own in zip(cards, scores, strict=True):
+        at = {place: index for index, place in enumerate(_places(own))}
+        tests = np.array_equal(own.name[own.part == "test"], first.name[first.part == "test"])
+        if not tests or not at.keys() >= set(wanted):
             raise CorpusError(
-                f"{card.ref} was not measured on the same val and test images as {cards[0].ref}; members of an "
-                "ensemble need the same corpora and --val-share."
+                f"{card.ref} was not measured on the same val and test images as the others; members of an ensemble "
+                "need the same corpora and the same test fold."
             )
-    shares = [probabilities(own.logits, card.temperature) for card, own in zip(cards, scores, strict=True)]
+        shares.append(probabilities(own.logits[[at[place] for place in wanted]], card.temperature))
     return replace(first, logits=mean_logits(shares))
+
+
+def _places(scores: Scores) -> list[tuple[str, str, str]]:
+    return list(zip(scores.corpus.tolist(), scores.name.tolist(), scores.part.tolist(), strict=True))
 
 
 def register_ensemble(repository: ModelRepository, members: Sequence[ModelRef]) -> tuple[ModelRef, Evaluation]:
@@ -54,7 +63,7 @@ def register_ensemble(repository: ModelRepository, members: Sequence[ModelRef]) 
     own = [np.array(card.self_test_probabilities) for card in cards]
     expected = probabilities(mean_logits(own), calibration.temperature)
     cuts = [card.outline.threshold for card in cards if card.outline]
-    first = cards[0]
+    first = min(cards, key=lambda card: sum(card.data.counts["val"].values()))
     ref = ModelRef(task.key, NETWORK, repository.next_version(task.key, NETWORK))
     card = first.model_copy(
         update={

@@ -109,4 +109,16 @@ def test_members_measured_on_other_images_are_refused(repository):
     cards = [repository.card(ref) for ref in repository.refs()]
     one, other = made_up(0), made_up(1)
     with pytest.raises(CorpusError, match="not measured on the same"):
-        joint_scores(cards, [one, other.take(np.arange(len(other)) > 0)])
+        joint_scores(cards, [one, other.take(np.flatnonzero(other.part == "test")[1:])])
+
+
+def test_of_val_those_count_that_no_member_learnt_from(repository):
+    cards = [repository.card(ref) for ref in repository.refs()]
+    one, other = made_up(0), made_up(1)
+    kept = (one.part == "test") | (np.arange(len(one)) % 2 == 0)
+    joint = joint_scores(cards, [one, other.take(kept)])
+    assert joint.name.tolist() == other.name[kept].tolist()
+    shares = [probabilities(s.logits[kept], c.temperature) for s, c in zip([one, other], cards, strict=True)]
+    assert joint.logits == pytest.approx(mean_logits(shares))
+    with pytest.raises(CorpusError, match="not measured on the same"):
+        joint_scores(cards, [one.take(np.arange(len(one)) > 0), other.take(kept)])
