@@ -140,7 +140,7 @@ def dots(
         )  # fmt: skip
     every = [value for _, values in series for value in values if value]
     lowest = min((e.low for e in every), default=0.0)
-    figure.update_layout(scattermode="group", scattergap=0.35, legend=LEGEND, showlegend=True)
+    figure.update_layout(scattermode="group", scattergap=0.35, legend=LEGEND | {"xref": "container"}, showlegend=True)
     figure.update_xaxes(range=[max(0.0, lowest - 0.05), 1.02], tickformat=".0%", title=title)
     figure.update_yaxes(ticksuffix="  ", autorange="reversed", type="category")
     said = "; ".join(

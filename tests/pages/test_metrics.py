@@ -20,10 +20,14 @@ from training.evaluation.pairs import compare_all
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory) -> ModelRepository:
-    """The shipped models, two that were measured in full, their comparison and a published split."""
+    """The shipped EfficientNets, two others that were measured in full, their comparison and a published split."""
     folder = tmp_path_factory.mktemp("measured") / "models"
-    shutil.copytree(ROOT / "saved_models", folder)
+    shutil.copytree(ROOT / "saved_models", folder, ignore=shutil.ignore_patterns("resnet50", "vgg16", "ensemble"))
     own = ModelRepository(folder)
+    with own.changing() as live:
+        for key, serving in live.items():
+            kept = {network: serving.versions[network] for network in ("efficientnet",)}
+            live[key] = serving.model_copy(update={"default": "efficientnet", "versions": kept, "history": ()})
     refs = [add_measured(own, network, seed) for seed, network in enumerate(("resnet50", "vgg16"))]
     test = own.evaluation(refs[0]).test
     own.keep(TASK.key, Findings(

@@ -11,6 +11,9 @@ from pages.view.measured import Chosen, Measured, each, table
 from pages.view.words import DASH, class_name, interval, percent, plain
 from services.inference.figures import Estimate, predictive_values
 
+# Images a bin of the reliability diagram needs where several models stand in one.
+FEWEST = 8
+
 
 def by_class(chosen: Chosen) -> None:
     infos = [info for info in chosen.task.classes if info.key in chosen.models[0].figures.test.classes]
@@ -57,8 +60,12 @@ def reliability(chosen: Chosen) -> None:
     st.markdown(
         "Points on the dotted line are confidences that mean what they say; below it the model is too sure. Lines "
         "upright are 95% intervals; larger points hold more images."
+        + f" Bins of fewer than {FEWEST} are left out."
+        * (len(chosen.models) > 1)
     )
-    charts.reliability([(model.name, model.figures.reliability) for model in chosen.models], key="reliability")
+    least = FEWEST if len(chosen.models) > 1 else 0
+    points = [(m.name, [p for p in m.figures.reliability if p["images"] >= least]) for m in chosen.models]
+    charts.reliability(points, key="reliability")
     answered = [model.figures.uncertain for model in chosen.models]
     table(
         {
@@ -105,7 +112,7 @@ def presence(chosen: Chosen) -> None:
     _over_names(
         chosen, [(model, {f"{p.name} ({p.images})": (p.auc, p.images) for p in model.figures.presence if p.auc})
                  for model in having],
-        title="Area under the ROC curve, in percent", key="presence",
+        title="Area under the ROC curve", key="presence",
     )  # fmt: skip
     names = list(dict.fromkeys(part.name for model in having for part in model.figures.presence))
     parts = [(m, part) for name in names for m in having for part in m.figures.presence if part.name == name]
