@@ -49,18 +49,21 @@ def show() -> None:
         border="horizontal", hide_index=True, alt="All registered models.",
     )  # fmt: skip
     st.caption("“Answers” is the version that pages use; “serves” can be chosen beside it; “kept” is neither.")
-    promotion(repository, [ref for ref, how in zip(refs, state, strict=True) if how != "answers"])
+    promotion(repository, {ref: how for ref, how in zip(refs, state, strict=True) if how != "answers"})
     thresholds.show(_CHANGED)
     for task, serving in live.items():
         past(repository, task, serving)
 
 
-def promotion(repository: ModelRepository, refs: list[ModelRef]) -> None:
-    if not refs:
+def promotion(repository: ModelRepository, states: dict[ModelRef, str]) -> None:
+    if not states:
         return
+    refs = list(states)
+    # Who comes here has most likely just registered one.
+    newest = max(refs, key=lambda ref: (states[ref] == "kept", repository.card(ref).registered))
     st.header("Let another version serve", anchor=False)
     with st.container(key="column", width=560), st.form("promote", border=True):
-        ref = st.selectbox("Version", refs, index=len(refs) - 1, format_func=str)
+        ref = st.selectbox("Version", refs, index=refs.index(newest), format_func=str)
         default = st.checkbox("Its network answers by default")
         forced = st.text_input("Only to accept lower figures: the reason, which is kept", max_chars=200)
         asked = st.form_submit_button("Check it and let it serve", type="primary", icon=":material/publish:")
