@@ -12,17 +12,23 @@ from pages.view import charts, theme
 from pages.view.charts import DASHES, LEGEND, SYMBOLS
 from services.inference.figures import Estimate
 
+# Pixels for the axis with its title, and for all below the rows of dots.
+AXIS, BELOW = 54, 150
 PATTERNS = ("", "/", ".", "x", "-")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One model's curve: shares in 0..1, with a colour where it is that of a class."""
+    """One model's curve: shares in 0..1, with a colour where it is that of a class.
+
+    ``dash`` is the place in DASHES where several lines are of one model; else each line has its own.
+    """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
     colour: str | None = None
+    dash: int | None = None
 
 
 def overlay(
@@ -37,9 +43,10 @@ def overlay(
             hoverinfo="skip", showlegend=False,
         )  # fmt: skip
     for index, line in enumerate(lines):
+        dash = DASHES[(index if line.dash is None else line.dash) % len(DASHES)]
         figure.add_scatter(
             x=list(line.x), y=list(line.y), mode="lines", name=line.name,
-            line={"color": line.colour or colours.accent, "width": 2, "dash": DASHES[index % len(DASHES)]},
+            line={"color": line.colour or colours.accent, "width": 2, "dash": dash},
             hovertemplate=f"{line.name}: %{{y:.1%}} at %{{x:.1%}}<extra></extra>",
         )  # fmt: skip
     if mark is not None:
@@ -140,12 +147,14 @@ def dots(
         )  # fmt: skip
     every = [value for _, values in series for value in values if value]
     lowest = min((e.low for e in every), default=0.0)
-    figure.update_layout(scattermode="group", scattergap=0.35, legend=LEGEND | {"xref": "container"}, showlegend=True)
-    figure.update_xaxes(range=[max(0.0, lowest - 0.05), 1.02], tickformat=".0%", title=title)
+    height = (24 * len(series) + 26) * len(names) + BELOW
+    # Below the axis and its title: above the plot, names of several models would reach the button on a phone.
+    below = {"y": -(AXIS / (height - BELOW)), "yanchor": "top"}
+    figure.update_layout(scattermode="group", scattergap=0.35, legend=LEGEND | below, showlegend=True)
+    figure.update_xaxes(range=[max(0.0, lowest - 0.05), 1.02], tickformat=".0%", title=title, tickangle=0, nticks=6)
     figure.update_yaxes(ticksuffix="  ", autorange="reversed", type="category")
     said = "; ".join(
         f"{name}: " + ", ".join(f"{model} {100 * v[at].value:.1f}%" for model, v in series if v[at])
         for at, name in enumerate(names)
     )
-    height = (24 * len(series) + 26) * len(names) + 110
-    charts.show(figure, f"{title}, with 95% intervals. {said}.", height=height, key=key, top=56, saved=True)
+    charts.show(figure, f"{title}, with 95% intervals. {said}.", height=height, key=key, top=28, saved=True)

@@ -171,7 +171,7 @@ def threshold(chosen: Chosen) -> None:
         cut = st.slider("Called a tumour from a probability of", 0.0, 1.0, 0.5, 0.005, key="cut", width=320)
         share = st.slider("Of 100 patients, tumours", 1, 99, 20, key="prevalence", width=260) / 100
     lines, rows = [], []
-    for model in chosen.models:
+    for number, model in enumerate(chosen.models):
         cuts = model.figures.cuts.get(str(name))
         if cuts is None:
             continue
@@ -179,8 +179,9 @@ def threshold(chosen: Chosen) -> None:
         found, spared = cuts["sensitivity"][at], cuts["specificity"][at]
         rows.append((model.name, found, spared, *predictive_values(found, spared, share)))
         several = f"{model.name}: " if len(chosen.models) > 1 else ""
-        lines.append(curves.Line(f"{several}sensitivity", cuts["cut"], cuts["sensitivity"]))
-        lines.append(curves.Line(f"{several}specificity", cuts["cut"], cuts["specificity"], charts.muted()))
+        dash = number if several else None
+        lines.append(curves.Line(f"{several}sensitivity", cuts["cut"], cuts["sensitivity"], None, dash))
+        lines.append(curves.Line(f"{several}specificity", cuts["cut"], cuts["specificity"], charts.muted(), dash))
     table(
         {
             "Model": [plain(row[0]) for row in rows],

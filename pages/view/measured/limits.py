@@ -73,6 +73,10 @@ def leak(chosen: Chosen) -> None:
         ],
         y="Accuracy", key="leak", alt="Accuracy on the published split and on new patients.",
     )  # fmt: skip
+    st.caption(
+        "The first two bars are of a network trained on the published split alone, the last of the version serving, "
+        "which may have had more passes and pixels: the leak is the gap between the first two."
+    )
 
 
 def crossval(chosen: Chosen) -> None:
