@@ -88,7 +88,8 @@ def bare_network(engine: Engine) -> Any:
     """The live model's network with its weights, as Keras has it."""
     task = get_task(TASK)
     ref = engine.repository.live_ref(TASK)
-    network = networks.build(ref.network, len(task.classes), size=task.preparation.size)
+    side = engine.repository.card(ref).side
+    network = networks.build(ref.network, len(task.classes), size=task.preparation.size, side=side)
     with np.load(engine.repository.folder(ref) / WEIGHTS, allow_pickle=False) as arrays:
         networks.set_arrays(network, arrays)
     return network

@@ -37,9 +37,10 @@ class RunSettings:
     names the runs whose weights were averaged, ``adopted`` the registered version whose weights these are;
     ``test_fold`` is the fold that nothing is learnt from or chosen by.
     ``teachers`` are the folders of finished runs whose mean answer to the same changed pictures takes ``teaching`` of
-    the lesson's weight. ``pixels`` is the side of the slices it learns from, 0 for the task's own: most of a run costs
-    half at 160, and a shorter one may go on from it at full size (Touvron et al., "Fixing the train-test resolution
-    discrepancy", NeurIPS 2019). Where none does, the network reduces slices to that side when it answers, too.
+    the lesson's weight. ``pixels`` is the side of the slices it learns from, 0 for the task's own: most of a run
+    costs half at 160 with EfficientNet, and a shorter one may go on from it at full size (Touvron et al., "Fixing the
+    train-test resolution discrepancy", NeurIPS 2019). Where none does, the network reduces slices to that side when it
+    answers, too.
     """
 
     task: str
@@ -163,7 +164,10 @@ def averaged_settings(runs: Sequence[Path]) -> RunSettings:
         )
     # The groups kept at a smaller share are among those kept at a larger one.
     least = min(s.val_share for s in all_settings)
-    return replace(all_settings[-1], val_share=least, averaged=tuple(str(run) for run in runs))
+    # It answers at the size that one of them learnt last, and whole slices are the task's own.
+    sides = [s.pixels for s in all_settings]
+    pixels = 0 if 0 in sides else max(sides)
+    return replace(all_settings[-1], val_share=least, pixels=pixels, averaged=tuple(str(run) for run in runs))
 
 
 def starting_weights(settings: RunSettings) -> str:

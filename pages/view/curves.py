@@ -126,6 +126,8 @@ def dots(
     names: Sequence[str], series: Sequence[tuple[str, Sequence[Estimate | None]]], *, title: str, key: str
 ) -> None:
     """For each name a dot with its 95% interval a model, one below the other; a model may lack some."""
+    if not names:
+        return
     colours = theme.palette()
     figure = go.Figure()
     for index, (model, values) in enumerate(series):

@@ -74,7 +74,7 @@ class Card(Frozen):
 
     @property
     def side(self) -> int:
-        """The side of the slices that it learnt from, to which it reduces larger ones; 0 where it takes them whole."""
+        """The side of the slices that it learnt from, to which it reduces larger ones; 0 for the network's own side."""
         return int(self.hyperparameters.get("pixels", 0))
 
     @property

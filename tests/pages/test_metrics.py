@@ -74,6 +74,14 @@ def test_every_view_of_two_models(repository, sign_in, view):
     assert len({chart.proto.id for chart in charts}) == len(charts)
 
 
+@pytest.mark.parametrize("networks", [("ensemble",), ("efficientnetv2b0 4", "resnet50", "vgg16", "ensemble")], ids=len)
+def test_every_view_of_the_shipped_models(room, sign_in, networks):
+    app = open_metrics(sign_in, *networks)
+    assert len(app.table[0].value) == len(networks)
+    for view in app.segmented_control(key="compare_view").options:
+        show(app, view)
+
+
 def test_an_older_version_shows_what_it_has(repository, sign_in):
     app = open_metrics(sign_in, "efficientnetv2b0 1")
     shown = app.segmented_control(key="compare_view").options

@@ -53,6 +53,12 @@ def test_heads_for_outlines_are_averaged_where_every_run_has_one(tmp_path):
     assert np.load(tmp_path / "both" / OUTLINE)["outline/kernel"].tolist() == [2, 4]
 
 
+@pytest.mark.parametrize(("sides", "answers_at"), [((160, 0), 0), ((0, 160), 0), ((128, 160), 160)])
+def test_a_mean_looks_at_the_most_pixels_that_one_learnt_from(tmp_path, sides, answers_at):
+    runs = [finished(tmp_path / str(side), replace(SETTINGS_OF_ALL, pixels=side)) for side in sides]
+    assert averaged_settings(runs).pixels == answers_at
+
+
 def test_runs_that_have_no_average_are_refused(tmp_path):
     one = finished(tmp_path / "one", SETTINGS_OF_ALL)
     other = finished(tmp_path / "other", replace(SETTINGS_OF_ALL, network="vgg16"))

@@ -16,18 +16,17 @@ FEWEST = 8
 
 
 def by_class(chosen: Chosen) -> None:
-    infos = [info for info in chosen.task.classes if info.key in chosen.models[0].figures.test.classes]
     found = [(model, model.figures.test.classes) for model in chosen.models]
+    infos = [info for info in chosen.task.classes if any(info.key in own for _, own in found)]
     title = "F1 on the test images"
-    names = [f"{info.name} ({found[0][1][info.key].images})" for info in infos]
     if len(found) == 1:
         ((model, own),) = found
-        rows = [(name, own[info.key].f1, own[info.key].images) for name, info in zip(names, infos, strict=True)]
+        rows = [(f"{i.name} ({own[i.key].images})", own[i.key].f1, own[i.key].images) for i in infos]
         charts.estimates(rows, colours=[info.colour for info in infos], title=title, key=f"by_class {model.card.ref}")
     else:
-        series = [(model.name, [own[info.key].f1 for info in infos]) for model, own in found]
-        curves.dots(names, series, title=title, key="by_class")
-    rows_of = [(info, model, own[info.key]) for info in infos for model, own in found]
+        series = [(m.name, [own[i.key].f1 if i.key in own else None for i in infos]) for m, own in found]
+        curves.dots([info.name for info in infos], series, title=title, key="by_class")
+    rows_of = [(info, model, own[info.key]) for info in infos for model, own in found if info.key in own]
     table(
         {
             "Class": [info.name for info, _, _ in rows_of],
@@ -92,7 +91,7 @@ def _over_names(
 ) -> None:
     """A dot a name, or one a name and model where several are chosen."""
     names = list(dict.fromkeys(name for _, own in found for name in own))
-    if len(found) == 1:
+    if len(chosen.models) == 1:
         ((model, own),) = found
         charts.estimates(
             [(name, *own[name]) for name in names], colours=[charts.accent()] * len(names), title=title,

@@ -9,6 +9,7 @@ import streamlit as st
 from pages.view import curves
 from pages.view.measured import Chosen, Measured, each, table
 from pages.view.words import DASH, class_name, interval, percent, plain
+from services.inference.card import Card
 from services.inference.figures import Estimate, Mistake
 from services.settings import get_settings
 from services.tasks.task import Task
@@ -56,8 +57,8 @@ def leak(chosen: Chosen) -> None:
     st.markdown(
         "Most published figures for this task come from a split of a public collection whose test images show, for the "
         "most part, slices that are also in its training part, often mirrored. A model can remember those instead of "
-        "recognising a tumour, so its figure there says little about the next patient. The last bar is the honest one: "
-        "patients of whom the model has seen nothing."
+        "recognising a tumour, so its figure there says little about the next patient. The honest figure is that by "
+        "patient: of patients of whom the model has seen nothing."
     )
     by_patient = {model.card.network: model.figures.test.accuracy for model in chosen.models}
     rows = [figures for figures in chosen.findings.published if figures.network in by_patient] or list(
@@ -74,8 +75,8 @@ def leak(chosen: Chosen) -> None:
         y="Accuracy", key="leak", alt="Accuracy on the published split and on new patients.",
     )  # fmt: skip
     st.caption(
-        "The first two bars are of a network trained on the published split alone, the last of the version serving, "
-        "which may have had more passes and pixels: the leak is the gap between the first two."
+        "On the published split a network is trained on that split alone; the bar by patient is of the version chosen "
+        "above, which may have had more passes and pixels. The leak is the gap between the two bars of the split."
     )
 
 
@@ -229,7 +230,7 @@ def _card(task: Task, model: Measured) -> None:
         "Preparation": plain(str(card.preparation.get("version", DASH))),
         "Temperature": f"{card.temperature:g}",
         "Answers from": f"{100 * card.threshold:.3g}% confidence on, {card.threshold_reason}",
-        "Heat map": f"{card.heat_method} at {plain(card.heat_layer)}" + ", mean of slice and mirror image" * card.flips,
+        "Heat map": _heat(card),
     }
     table(
         {
@@ -245,6 +246,12 @@ def _card(task: Task, model: Measured) -> None:
         "Images by label and part.",
     )
     st.markdown("\n".join(f"- {limit}" for limit in (*card.limits, card.terms, *card.data.licences)))
+
+
+def _heat(card: Card) -> str:
+    if card.members:
+        return f"{card.heat_method} {plain(card.heat_layer)}, which are {', '.join(map(plain, card.members))}"
+    return f"{card.heat_method} at {plain(card.heat_layer)}" + ", mean of slice and mirror image" * card.flips
 
 
 def _picture(row: Mistake) -> Path | None:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from services.inference.networks import build, get_arrays, get_network, set_arrays
+from services.inference.outline import shipped_network
+from tests.services.inference.versions import TASK, edit_card
 
 
 def seen(model: keras.Model) -> int:
@@ -31,3 +33,10 @@ def test_the_reduced_slice_is_answered_as_one_of_that_size():
     slices = np.random.default_rng(3).random((2, 96, 96, 1), np.float32)
     reduced = keras.layers.Resizing(64, 64, antialias=True)(slices)
     assert np.allclose(large(slices, training=False), small(reduced, training=False), atol=1e-4)
+
+
+def test_a_version_looks_at_the_pixels_that_its_card_names(own_repository):
+    ref = own_repository.live_ref(TASK.key)
+    assert seen(shipped_network(own_repository, own_repository.card(ref))) == TASK.preparation.size
+    edit_card(own_repository, ref, hyperparameters={**own_repository.card(ref).hyperparameters, "pixels": 96})
+    assert seen(shipped_network(own_repository, own_repository.card(ref))) == 96
