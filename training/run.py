@@ -164,7 +164,7 @@ def averaged_settings(runs: Sequence[Path]) -> RunSettings:
         )
     # The groups kept at a smaller share are among those kept at a larger one.
     least = min(s.val_share for s in all_settings)
-    # It answers at the size that one of them learnt last, and whole slices are the task's own.
+    # At the largest side that one of them learnt from; 0 is the task's own, which is larger than any.
     sides = [s.pixels for s in all_settings]
     pixels = 0 if 0 in sides else max(sides)
     return replace(all_settings[-1], val_share=least, pixels=pixels, averaged=tuple(str(run) for run in runs))

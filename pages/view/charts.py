@@ -187,15 +187,16 @@ def reliability(models: Sequence[tuple[str, Sequence[Mapping[str, float]]]], *, 
     )  # fmt: skip
     for index, (name, points) in enumerate(models):
         bounds = [_wilson(p["right"], p["images"]) for p in points]
+        colour = colours.accent if index == 0 else colours.text
         figure.add_scatter(
             x=[p["confidence"] for p in points],
             y=[p["right"] for p in points],
             name=name,
             mode="lines+markers" if several else "markers",
-            line={"color": colours.accent if index == 0 else colours.text, "width": 1.5, "dash": DASHES[index % 6]},
+            line={"color": colour, "width": 1.5, "dash": DASHES[index % len(DASHES)]},
             marker={
                 "size": [6 + min(22.0, p["images"] ** 0.5) for p in points],
-                "color": colours.accent if index == 0 else colours.text,
+                "color": colour,
                 "symbol": SYMBOLS[index % len(SYMBOLS)],
             },
             error_y={
