@@ -91,8 +91,10 @@ def _full(card: Card) -> list[str]:
         figures = f"{words(seen.auc)} | {words(seen.sensitivity)} | {words(seen.specificity)}"
         lines.append(f"| {seen.name} | {seen.images} ({seen.tumours}) | {figures} |")
     detects = get_task(card.task).detects
-    cut = f"From a probability of {card.threshold} on the answer is “{detects.name}”" if detects else (
-        f"Below a confidence of {card.threshold} the answer is “uncertain”"
+    cut = (
+        f"From a probability of {card.threshold} on the answer is “{detects.name}”"
+        if detects
+        else (f"Below a confidence of {card.threshold} the answer is “uncertain”")
     )
     lines += ["", f"{cut}: {card.threshold_reason}.", ""]
     return lines
