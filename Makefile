@@ -43,7 +43,7 @@ endif
 test: venv-test ## install what the tests need, then ruff, mypy and pytest (ARGS="-k name" to choose)
 	@$(PYTHON) tools/system_packages.py
 	@$(MAKE) lint-only
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --durations=40 --durations-min=5 $(ARGS)
 
 lint: venv-test ## ruff and mypy
 	@$(MAKE) lint-only

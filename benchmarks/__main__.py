@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import answers, memory, page, start, training_step
+from benchmarks import answers, memory, page, rerun, start, training_step
 from benchmarks.measure import Result
 from services.settings import ROOT
 
@@ -15,6 +15,7 @@ def main() -> None:
     """Measure one after the other, so that nothing competes with anything else."""
     parts: list[tuple[str, Callable[[], list[Result]]]] = [
         ("sign-in page", lambda: [start.result()]),
+        ("a page's run", lambda: [rerun.result()]),
         ("answers", answers.results),
         ("training step", lambda: [training_step.result()]),
         ("memory", lambda: [memory.result()]),

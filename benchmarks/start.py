@@ -11,9 +11,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import Result
 from services.settings import ROOT
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
 
 HEAVY = ("tensorflow", "keras")
 
@@ -22,6 +26,15 @@ def modules_after_sign_in_page() -> dict[str, int]:
     """Number of loaded modules of each heavy package after a fresh process has drawn the sign-in page.
 
     Raises RuntimeError where the page is not drawn.
+    """
+    counted: dict[str, int] = said_by("benchmarks.start")
+    return counted
+
+
+def said_by(module: str) -> Any:
+    """What ``python -m module`` prints last, as JSON, in a demo with an empty database of its own.
+
+    Raises RuntimeError where it fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         environment = {
@@ -33,12 +46,11 @@ def modules_after_sign_in_page() -> dict[str, int]:
         }
         migrate = [sys.executable, "-m", "services.records", "migrate"]
         subprocess.run(migrate, cwd=ROOT, env=environment, check=True, capture_output=True)
-        command = [sys.executable, "-m", "benchmarks.start"]
+        command = [sys.executable, "-m", module]
         answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if answer.returncode != 0:
         raise RuntimeError(f"the sign-in page could not be drawn:\n{answer.stderr[-3000:]}")
-    counted: dict[str, int] = json.loads(answer.stdout.splitlines()[-1])
-    return counted
+    return json.loads(answer.stdout.splitlines()[-1])
 
 
 def result() -> Result:
@@ -55,15 +67,20 @@ def result() -> Result:
     )
 
 
-def main() -> None:
-    """Draw the page in this process and print the count."""
-    from streamlit.testing.v1 import AppTest
-
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+def draw(app: AppTest) -> None:
+    """Let the app run once; ends the process where it does not show the sign-in form."""
+    app.run()
     if app.exception:
         sys.exit(f"the page raised: {[error.value for error in app.exception]}")
     if not app.text_input:
         sys.exit("no sign-in form was drawn")
+
+
+def main() -> None:
+    """Draw the page in this process and print the count."""
+    from streamlit.testing.v1 import AppTest
+
+    draw(AppTest.from_file(str(ROOT / "app.py"), default_timeout=60))
     print(json.dumps({name: sum(key.split(".")[0] == name for key in sys.modules) for name in HEAVY}))
 
 

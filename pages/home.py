@@ -42,8 +42,9 @@ def doctor() -> None:
         )
         tiles.link("Uncertain this week", unsure, history, "Look at them", uncertain)
         tiles.link("Refused this week", turned_away, history, "Look at them", refused)
-        tumours = {"verdict": "answered", "label": "positive"}
-        tiles.link("Tumours suggested", at_least(numbers.positive, whole=numbers.whole), history, "See them", tumours)
+        found = {"verdict": "answered", "label": "positive"}
+        positive = at_least(numbers.positive, whole=numbers.whole)
+        tiles.link(f"{acting.looked_for(None).capitalize()}s suggested", positive, history, "See them", found)
         studies, patients = (at_least(number, whole=numbers.whole) for number in (numbers.studies, numbers.patients))
         tiles.link("Studies", studies, history, f"{at_least(numbers.studies_this_week, whole=week)} this week")
         tiles.link("Patients", patients, "pages/patients.py", "See them")

@@ -7,7 +7,7 @@ from datetime import date
 import streamlit as st
 
 from pages.view import acting, charts, failures, frame, intake, questions
-from pages.view.answer import warn
+from pages.view.answer import second, warn
 from pages.view.details import confirm
 from pages.view.words import moment, plain
 from services.analysis import Analysis, Upload
@@ -111,12 +111,11 @@ def answer(view: StudyView) -> None:
     if written := st.session_state.get(_WARNED):
         st.warning(f"{plain(written)} This one is saved: delete it if it does.", icon=":material/text_fields:")
     with st.container(key="answer", gap="small"):
-        warn(prediction)
+        experimental = warn(prediction)
         st.header(said.finding(task, prediction), anchor=False)
-        st.markdown(plain(said.confidence(task, prediction)))
+        st.markdown(plain(said.confidence(task, prediction, experimental=experimental)))
         charts.confidence_bars(task, prediction, key="quick_bars")
-        if prediction.second is not None:
-            st.markdown(plain(said.second_opinion(prediction)))
+        second(prediction)
         st.caption(f"{plain(view.patient.name)} · saved {moment(view.created)}")
         st.page_link(
             "pages/study.py", label="Open the study", icon=":material/radiology:",

@@ -28,16 +28,17 @@ def page() -> None:
         fits = "No study fits these filters. Take one away." if filters != StudyFilters() else "No study is saved yet."
         rows.none_yet("leaderboard", fits)
         return
+    word = acting.looked_for(filters.task)
     share = percent(numbers.positive / numbers.answered) if numbers.answered else "none answered"
     with st.grid(4, min_column_width=150, gap="small", key="board"):
         st.metric("Patients", f"{numbers.patients:,}", border=True)
         st.metric("Studies", f"{numbers.studies:,}", border=True)
-        st.metric("Tumours detected", f"{numbers.positive:,}", border=True)
+        st.metric(f"{word.capitalize()}s detected", f"{numbers.positive:,}", border=True)
         st.metric("Share of the answered", share, border=True)
     if not numbers.whole:
         st.caption(f"Counted over the newest {MOST_ON_BOARD:,} studies, by study date. Choose days to count others.")
     st.header("Over time", anchor=False)
-    over_time(numbers)
+    over_time(numbers, word)
     if not may(actor, Action.STUDY_FIND):
         return
     with st.container(key="section", horizontal=True, vertical_alignment="center"):
@@ -75,7 +76,7 @@ def asked() -> StudyFilters:
     )
 
 
-def over_time(numbers: Board) -> None:
+def over_time(numbers: Board, word: str) -> None:
     """Studies with and without a finding in each of the last weeks that have any, and the share of those with one."""
     weeks: dict[date, list[int]] = {}
     for day in numbers.days:
@@ -86,13 +87,13 @@ def over_time(numbers: Board) -> None:
     counts = [weeks[week] for week in shown]
     names = [f"{week:%d %b}<br>{week:%Y}" for week in shown]
     series = [
-        ("tumour detected", charts.accent(), [positive for positive, _, _ in counts]),
+        (f"{word} detected", charts.accent(), [positive for positive, _, _ in counts]),
         ("none detected", charts.muted(), [negative for _, negative, _ in counts]),
         ("uncertain or refused", None, [neither for _, _, neither in counts]),
     ]
     charts.counts_by(names, series, what="Studies a week", key="board_weeks")
     shares = [positive / (positive + negative) if positive + negative else None for positive, negative, _ in counts]
-    charts.share_by(names, shares, what="Share with a tumour detected", key="board_share")
+    charts.share_by(names, shares, what=f"Share with {word} detected", key="board_share")
     st.caption(
         f"By week of the study, the last {PERIODS} weeks that have any. Above: detected in the accent's colour, none "
         "detected in grey, uncertain and refused hatched. Below: the share detected among the answered."

@@ -19,7 +19,7 @@ from services.errors import FalxError, ImagingError
 from services.imaging.decode import check_size, decode_frames
 from services.imaging.limits import Limits, enough_memory
 from services.inference.engine import Engine
-from services.inference.prediction import Prediction, Verdict
+from services.inference.prediction import Opinion, Prediction, Verdict
 from services.inference.repository import ModelRepository
 from services.records.spreadsheet import safe
 from services.settings import get_settings
@@ -54,7 +54,8 @@ def _holds(test: Callable[[], bool]) -> bool:
 def columns(task: Task) -> list[str]:
     """The heads of the table for a task."""
     shares = [f"p_{key}" for key in task.class_keys]
-    answer = ["accepted", "verdict", "reason", "label", "confidence", *shares, "milliseconds"]
+    second = ["second_model", "second_label", "second_confidence", "agrees"] if task.second_opinion else []
+    answer = ["accepted", "verdict", "reason", "label", "confidence", "threshold", *shares, *second, "milliseconds"]
     return ["file", "frame", "task", "model", "version", *answer]
 
 
@@ -110,8 +111,19 @@ def _answer(prediction: Prediction, task: Task) -> Row:
         "reason": task.uncertain_finding if prediction.verdict is Verdict.UNCERTAIN else "",
         "label": prediction.label,
         "confidence": f"{prediction.confidence:.4f}",
+        "threshold": f"{prediction.threshold:g}",
         **{f"p_{key}": f"{share:.4f}" for key, share in shares},
+        **(_second(prediction.second) if prediction.second else {}),
         "milliseconds": f"{prediction.milliseconds:.1f}",
+    }
+
+
+def _second(second: Opinion) -> Row:
+    return {
+        "second_model": str(second.model),
+        "second_label": second.label,
+        "second_confidence": f"{second.confidence:.4f}",
+        "agrees": "yes" if second.agrees else "no",
     }
 
 

@@ -168,6 +168,6 @@ def _stored_evidence(bench: Workbench, prediction: Prediction | None) -> content
     if prediction is None:
         return None
     try:
-        return evidence_of(bench.engine.repository.card(prediction.model))
+        return evidence_of(bench.engine.repository, prediction)
     except ModelNotFound:
         return None

@@ -251,7 +251,7 @@ class Workbench:
             ),
             lead=lead,
             further=tuple(image for image in images if image is not lead),
-            evidence=evidence_of(self.engine.repository.card(prediction.model)) if prediction else None,
+            evidence=evidence_of(self.engine.repository, prediction) if prediction else None,
             demo=self.demo,
         )
 

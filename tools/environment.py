@@ -95,6 +95,8 @@ def make_venv() -> None:
 def install(lines: list[str]) -> None:
     """Let pip install the lines, in one resolution."""
     command = [str(venv_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # Most modules of the large packages are never imported; the others are compiled when they are.
+    command.append("--no-compile")
     if CONSTRAINTS.exists():
         command += ["--constraint", str(CONSTRAINTS)]
     list_file = VENV / ".falx-requirements.txt"

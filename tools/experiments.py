@@ -26,9 +26,8 @@ def _runs() -> list[str]:
 
 def _run(entry: Entry) -> tuple[object, ...]:
     lowest = "" if entry.lowest is None else f"{entry.lowest:.3f} in pass {entry.best}"
-    passes = f"{entry.done} of {entry.passes}" if entry.done else "mean of weights"
     return (
-        entry.run, entry.network, ", ".join(entry.started_from), passes, f"{entry.rate:g}", f"{entry.mixup:g}",
+        entry.run, entry.network, ", ".join(entry.started_from), entry.progress, f"{entry.rate:g}", f"{entry.mixup:g}",
         entry.pixels or "full", ", ".join(entry.teachers), lowest, entry.measure.removeprefix("val_"),
     )  # fmt: skip
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from services.inference.card import Card
+from services.inference.ensemble import map_words
 from services.inference.figures import Estimate, Evaluation
 from services.inference.findings import Findings, HeatFigures
+from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.settings import ROOT
 from services.tasks import get_task
+from services.tasks.task import Task
 
 README, MODELS_PAGE = ROOT / "README.md", ROOT / "docs" / "models.md"
 
@@ -42,13 +45,13 @@ def models_page() -> str:
     for card in live_cards():
         lines += _full(card) + _extras(repository.evaluation(card.ref))
     for task in sorted(repository.live()):
-        lines += _findings(repository.findings(task))
+        lines += _findings(get_task(task), repository, repository.findings(task))
     return "\n".join(lines)
 
 
 def _summary() -> list[str]:
     lines = [
-        "| task | model | test slices (groups) | macro-F1 | accuracy | calibration error |",
+        "| task | model | test images (groups) | macro-F1 | accuracy | calibration error |",
         "|---|---|---|---|---|---|",
     ]
     for card in live_cards():
@@ -61,7 +64,7 @@ def _summary() -> list[str]:
     return [
         *lines,
         "",
-        "On heads the models never saw; 95% intervals over groups of slices that may show the same head.",
+        "Of people the models never saw; 95% intervals over groups of images that may show the same person.",
         "More in [docs/models.md](docs/models.md).",
     ]
 
@@ -71,21 +74,25 @@ def _full(card: Card) -> list[str]:
     title = f"## {card.network_title} for {task.title.lower()}, version {card.version}"
     lines = [title, "", f"Started from {card.starting_weights}. {card.terms}", ""]
     counts = "; ".join(
-        f"{part}: {sum(found.values())} slices of {card.data.groups[part]} groups"
+        f"{part}: {sum(found.values())} {task.image}s of {card.data.groups[part]} groups"
         for part, found in card.data.counts.items()
     )
     lines += [f"Data: {', '.join(card.data.corpora)} ({counts}).", ""]
-    lines += ["| scored on | slices (groups) | macro-F1 | accuracy | calibration error |", "|---|---|---|---|---|"]
+    lines += [
+        f"| scored on | {task.image}s (groups) | macro-F1 | accuracy | calibration error |",
+        "|---|---|---|---|---|",
+    ]
     for part in (card.val, test, *card.breakdown):
         lines.append(
             f"| {part.name} | {part.images} ({part.groups}) | {words(part.macro_f1)} | {words(part.accuracy)} "
             f"| {words(part.calibration_error)} |"
         )
-    lines += ["", "| class on test | slices | precision | recall | F1 |", "|---|---|---|---|---|"]
+    lines += ["", f"| class on test | {task.image}s | precision | recall | F1 |", "|---|---|---|---|---|"]
     for key, one in test.classes.items():
         figures = f"{words(one.precision)} | {words(one.recall)} | {words(one.f1)}"
         lines.append(f"| {task.class_info(key).name} | {one.images} | {figures} |")
-    lines += ["", "| tumour against none on test | slices (tumours) | AUC | sensitivity | specificity |"]
+    what = task.looks_for
+    lines += ["", f"| {what} against none on test | {task.image}s ({what}s) | AUC | sensitivity | specificity |"]
     lines += ["|---|---|---|---|---|"]
     for seen in card.presence:
         figures = f"{words(seen.auc)} | {words(seen.sensitivity)} | {words(seen.specificity)}"
@@ -105,7 +112,7 @@ def _extras(found: Evaluation) -> list[str]:
     lines = []
     if found.outlines:
         lines += table(
-            ("estimated outlines on", "slices", "Dice", "overlaps at all", "likeliest point inside", "clear of none"),
+            ("estimated outlines on", "images", "Dice", "overlaps at all", "likeliest point inside", "clear of none"),
             [
                 (row.part, row.images, words(row.dice), words(row.found), words(row.pointing), words(row.clear))
                 for row in found.outlines
@@ -122,16 +129,21 @@ def _extras(found: Evaluation) -> list[str]:
     return lines
 
 
-def _findings(found: Findings) -> list[str]:
+def _findings(task: Task, repository: ModelRepository, found: Findings) -> list[str]:
     """What belongs to several versions of a task: heat maps, comparisons, the published split, cross-validation."""
     lines = []
     for report in found.heat:
         lines += [f"## Where the heat of {report.model} lies", ""]
         lines += ["Val, every method and layer:", "", *_heat(report.val)]
-        lines += [f"Test, with {report.chosen_method} at {report.chosen_layer}, which val chose:", ""]
+        chosen = map_words(report.chosen_method, report.chosen_layer)
+        card = repository.card(ModelRef(*report.model.split("/")))
+        served = map_words(card.heat_method, card.heat_layer)
+        # Of an ensemble there is one map alone, so val has nothing to choose.
+        found_best = f"{chosen}, which val chose" if report.sanity else chosen
+        lines += [f"Test, with {found_best}{'' if served == chosen else f'; the version serves with {served}'}:", ""]
         lines += _heat(report.test)
     if found.pairs:
-        lines += ["## Models side by side", ""]
+        lines += [f"## Models side by side: {task.title}", ""]
         lines += table(
             ("first", "second", "images", "only first right", "only second right", "p (McNemar)", "difference"),
             [
@@ -151,14 +163,25 @@ def _findings(found: Findings) -> list[str]:
             ],
         )
     if found.crossval:
-        lines += ["## Cross-validation by patient", ""]
+        lines += [f"## Cross-validation by patient: {task.title}", ""]
         lines += table(
             ("recipe", "tested on", "images", "macro-F1", "accuracy", "calibration error"),
             [
-                (f"{one.network_title}, {one.passes} passes a fold", part.name, part.images, words(part.macro_f1),
-                 words(part.accuracy), words(part.calibration_error))
+                (one.recipe, part.name, part.images, words(part.macro_f1), words(part.accuracy),
+                 words(part.calibration_error))
                 for one in found.crossval
                 for part in (*one.folds, one.pooled, *one.sources)
+            ],
+        )  # fmt: skip
+    if found.crossval and task.detects:
+        lines += table(
+            ("recipe", "scored", "number", "AUC", "area under precision and recall", "sensitivity", "specificity"),
+            [
+                (one.recipe, part.name, part.images, *(
+                    words(share) if share else "–"
+                    for share in (part.auc, part.pr_auc, part.sensitivity, part.specificity)))
+                for one in found.crossval
+                for part in one.detecting(task.detects.key, task.image)
             ],
         )  # fmt: skip
     return lines
@@ -166,7 +189,7 @@ def _findings(found: Findings) -> list[str]:
 
 def _heat(rows: tuple[HeatFigures, ...]) -> list[str]:
     return table(
-        ("part", "method and layer", "slices", "pointing", "within 8 px", "base rate", "inside", "off head", "IoU"),
+        ("part", "method and layer", "images", "pointing", "within 8 px", "base rate", "inside", "outside", "IoU"),
         [
             (row.part, f"{row.method}, {row.layer}", row.images, *map(words, (row.pointing, row.near, row.base_rate)),
              *map(words, (row.inside, row.outside_head, row.iou)))

@@ -51,6 +51,13 @@ def try_sample(driver: WebDriver) -> None:
     click(driver, ".st-key-try_sample_coronal_t1c_pituitary button")
 
 
+def try_a_film(driver: WebDriver) -> None:
+    """The mammograms' question, and one of their samples."""
+    click(driver, "[class*='st-key-task_analyse'] button:last-child")
+    settle(driver)
+    click(driver, ".st-key-try_sample_film_left_mlo_mass button")
+
+
 def upload_several(driver: WebDriver) -> None:
     """Three slices as one study."""
     with tempfile.TemporaryDirectory() as folder:
@@ -114,6 +121,7 @@ SHOTS = (
     Shot("analyse-empty", "doctor", "analyse"),
     Shot("analyse", "doctor", "analyse", try_sample),
     Shot("analyse-several", "doctor", "analyse", upload_several),
+    Shot("mammogram", "doctor", "analyse", try_a_film),
     Shot("quick", "doctor", "quick"),
     Shot("history", "doctor", "history"),
     Shot("side-by-side", "doctor", "history", open_two_studies),

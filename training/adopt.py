@@ -15,8 +15,8 @@ from services.inference.card import WEIGHTS, Card
 from services.inference.networks import build, set_arrays
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
-from training.finished import measured_samples
 from training.run import BEST, OUTLINE, SETTINGS, RunError, RunSettings
+from training.scoring import measured_samples
 
 
 def adopt(repository: ModelRepository, ref: ModelRef, data: Sequence[Path], run: Path, *, weights: str = "") -> Path:

@@ -41,7 +41,8 @@ class Draws:
     ``images`` uint8 (n, side, side), ``labels`` float32 (n, classes) of allowed classes, ``weights`` float64 (n,) that
     sum to 1. ``outlines`` uint8 (n, side, side) with 255 inside a tumour, ``known`` bool (n,) where they mean anything,
     ``cells`` the side of the map that outlines are averaged to. ``augmentation`` 0..1 is the strength of the changes.
-    ``mixup`` is the alpha of the Beta distribution from which a blend's shares come; 0 blends nothing.
+    ``mixup`` is the alpha of the Beta distribution from which a blend's shares come; 0 blends nothing. ``mirrored``
+    says whether half of the pictures are shown mirrored.
     """
 
     images: NDArray[np.uint8]
@@ -55,6 +56,7 @@ class Draws:
     seed: int
     augmentation: float = 1.0
     mixup: float = 0.0
+    mirrored: bool = True
 
     def indices(self, epoch: int) -> NDArray[np.int64]:
         """(steps, batch) of drawn images; the same for the same seed and epoch."""

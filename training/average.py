@@ -15,7 +15,7 @@ import numpy as np
 
 from services.inference.networks import build
 from services.tasks import get_task
-from training.run import BEST, OUTLINE, SETTINGS, RunSettings
+from training.run import BEST, HEAT, OUTLINE, SETTINGS, RunSettings
 
 
 def average(settings: RunSettings, run: Path) -> Path:
@@ -24,6 +24,7 @@ def average(settings: RunSettings, run: Path) -> Path:
     Where each of them has a head for outlines, the mean of these goes along.
     """
     run.mkdir(parents=True, exist_ok=True)
+    (run / HEAT).unlink(missing_ok=True)
     model = build(settings.network, len(get_task(settings.task).classes))
     every = [_weights(model, Path(earlier)) for earlier in settings.averaged]
     model.set_weights([np.mean(same, axis=0) for same in zip(*every, strict=True)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from services.inference.calibration import probabilities
 
@@ -55,6 +55,23 @@ def fit_temperature(logits: NDArray[np.float32], allowed: NDArray[np.float32]) -
 
     found = minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded")
     return float(np.exp(found.x)), float(found.fun)
+
+
+def fit_offset(logits: NDArray[np.float32], allowed: NDArray[np.float32]) -> float:
+    """What is to be added to the logit of the second of two classes, so that one temperature can calibrate the rest.
+
+    The highest of many places is high also where there is nothing to find. Source: Platt, "Probabilistic Outputs for
+    Support Vector Machines" (1999), whose slope is the temperature's.
+    """
+    said, truth = (logits[:, 1] - logits[:, 0]).astype(np.float64), allowed[:, 1] > 0
+
+    def loss(sought: NDArray[np.float64]) -> float:
+        against = np.exp(sought[0]) * (said + sought[1]) * np.where(truth, -1, 1)
+        return float(np.logaddexp(0, against).mean())
+
+    centre = -float(np.median(said))
+    found = minimize(loss, [0.0, centre], method="Nelder-Mead", bounds=[(-2.0, 2.0), (centre - 20, centre + 20)])
+    return float(found.x[1])
 
 
 def choose_threshold(shares: NDArray[np.float64], allowed: NDArray[np.float32]) -> tuple[float, str]:

@@ -195,7 +195,7 @@ def load_outlines(samples: Sequence[Sample], task: Task, cache: Path | None = No
     """The tumours' outlines where the prepared images show them: uint8 (samples, size, size), 255 inside; 0 without."""
 
     def outline(sample: Sample) -> FloatImage:
-        if sample.mask is None and not _circled(sample, task):
+        if not is_outlined(sample, task):
             return np.zeros((task.preparation.size,) * 2, np.float32)
         pixels = decode(sample.path.read_bytes()).pixels
         drawn = decode(sample.mask.read_bytes()).pixels if sample.mask else _circles(pixels, sample.lesions)
@@ -204,9 +204,14 @@ def load_outlines(samples: Sequence[Sample], task: Task, cache: Path | None = No
     return _load(samples, task, cache, "outlines", outline)
 
 
+def is_outlined(sample: Sample, task: Task) -> bool:
+    """Whether an outline was drawn or a circle laid around what is to be found."""
+    return sample.mask is not None or _circled(sample, task)
+
+
 def outline_known(samples: Sequence[Sample], task: Task) -> NDArray[np.bool_]:
     """(samples,) True where an outline was drawn, or where there is no tumour to draw."""
-    return np.array([s.mask is not None or _circled(s, task) or not _is_positive(s, task) for s in samples])
+    return np.array([is_outlined(s, task) or not _is_positive(s, task) for s in samples])
 
 
 def _is_positive(sample: Sample, task: Task) -> bool:

@@ -15,9 +15,10 @@ from services.inference.scores import joined
 from services.tasks import get_task
 from training.corpus import FOLDS
 from training.evaluation.report import Known, by_patient
-from training.finished import FinishedRun, score
+from training.finished import FinishedRun
 from training.fit import fit
 from training.run import CALIBRATION, HEAD, RunSettings, read_settings
+from training.scoring import score
 
 
 def crossval(recipe: RunSettings, home: Path, cache: Path | None, folds: Sequence[str] = FOLDS) -> CrossvalFigures:
@@ -40,7 +41,7 @@ def crossval(recipe: RunSettings, home: Path, cache: Path | None, folds: Sequenc
         by_fold.append(known.figures(f"fold {fold}", known.test))
         own = scores.take(known.test)
         tested.append(replace(own, logits=own.logits / np.float32(calibration.temperature)))
-        keras.backend.clear_session()
+        keras.utils.clear_session()
     pooled = Known(task, joined(tested), 1.0)
     sources = pooled.scores.source
     several = [s for s in np.unique(sources).tolist() if len(np.unique(pooled.truth[sources == s])) > 1]

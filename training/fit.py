@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from services.inference.starting import copy_backbone, fresh_layers, load_file, 
 from services.tasks import get_task
 from services.tasks.task import Task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches
+from training.calibrate import fit_offset
 from training.corpus import (
     allowed_classes,
     load_images,
@@ -28,23 +29,27 @@ from training.corpus import (
     sampling_weights,
 )
 from training.curves import draw_curves
-from training.learner import TEACHER, with_teachers
-from training.losses import OutlineLoss, PartialLabelLoss
+from training.evaluation.logits import logits_of
+from training.learner import TEACHER, Regrouped, with_teachers
+from training.losses import OutlineLoss, PartialLabelLoss, PlacesLoss
 from training.normalised import settle, with_normalisation
+from training.places import solve_places
 from training.run import (
     BEST,
     GATE,
     HEAD,
+    HEAT,
     HISTORY,
     OUTLINE,
     SETTINGS,
     TRAINED,
     RunSettings,
+    groups_between,
     read_settings,
     samples_of,
     starting_weights,
 )
-from training.watching import WATCHED, KeepBest, ScoreVal
+from training.watching import WATCHED, KeepBest, ScoreVal, as_after_a_pass
 
 HEAD_EPOCH = 100_000  # far from the passes of the main phase, so that its draws differ
 
@@ -64,7 +69,7 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
     val = [sample for sample in samples if sample.part == "val"]
     with _all_devices():
         side = settings.pixels or task.preparation.size
-        model = build(settings.network, len(task.classes), size=side, dropout=settings.dropout)
+        model = build(settings.network, len(task.classes), size=side, dropout=settings.dropout, places=settings.places)
         goes_on = resume and (run / HEAD).exists()
         if not goes_on:
             _start(model, settings)
@@ -77,15 +82,17 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
         if goes_on:
             load_file(learner, settings.network, run / HEAD)
         elif earlier.is_dir():
-            heads_fit = _take_over(learner, (trained, model), settings.network, earlier, settings.task)
+            heads_fit = _take_over(learner, (trained, model), settings, earlier)
         run.mkdir(parents=True, exist_ok=True)
         (run / SETTINGS).write_text(json.dumps(asdict(settings), indent=2), encoding="utf-8")
         # Learnt on weights that are about to be others.
-        (run / GATE).unlink(missing_ok=True)
+        for stale in (GATE, HEAT):
+            (run / stale).unlink(missing_ok=True)
         draws = Draws(
             images=_resized(load_images(train, task, cache), side),
             labels=allowed_classes(train, task),
-            weights=sampling_weights(train),
+            # What is to be found fills few of a picture's places; no lesson is left in one where there is nothing.
+            weights=sampling_weights(train, power=0.0 if settings.places else 0.5),
             outlines=load_outlines(train, task, cache),
             known=outline_known(train, task),
             cells=int(learner.output["outline"].shape[1]),
@@ -94,18 +101,33 @@ def fit(settings: RunSettings, run: Path, *, resume: bool = False, cache: Path |
             seed=settings.seed,
             augmentation=settings.augmentation,
             mixup=settings.mixup,
+            mirrored=task.mirrored,
         )
         if not goes_on:
             if get_network(settings.network).settle_normalisation and not earlier.is_dir():
                 settle(model, draws)
             # Where normalisation has only begun, no features of starting weights are there to learn a head on.
             if trained is model and not heads_fit:
-                _fit_heads(learner, settings, draws)
+                _fit_heads(learner, model, settings, draws)
             learner.save_weights(run / HEAD)
         scored = ScoreVal(
-            trained, _resized(load_images(val, task, cache), side), allowed_classes(val, task), settings.seed
+            trained,
+            _resized(load_images(val, task, cache), side),
+            allowed_classes(val, task),
+            settings.seed,
+            offset=settings.places,
         )
-        _fit_all(learner, (trained, model), settings, draws, scored, run, resume=resume)
+        if settings.passes:
+            _fit_all(learner, (trained, model), settings, draws, scored, run, resume=resume)
+        else:
+            keep = KeepBest(trained, model, run, float("inf"), always=True)
+            as_after_a_pass(learner, scored, keep, keras.callbacks.CSVLogger(str(run / HISTORY)))
+        if settings.places:
+            model.load_weights(run / BEST)
+            said = logits_of(model, _resized(load_images(val, task, cache), side), flips=False)
+            kernel, bias = model.get_layer(LOGITS).get_weights()
+            model.get_layer(LOGITS).set_weights([kernel, bias + fit_offset(said, allowed_classes(val, task))])
+            model.save_weights(run / BEST)
     draw_curves(run)
     return run / BEST
 
@@ -125,20 +147,23 @@ def _start(model: keras.Model, settings: RunSettings) -> None:
 
 
 def _take_over(
-    learner: keras.Model, kept: tuple[keras.Model, keras.Model], network: str, earlier: Path, task: str
+    learner: keras.Model, kept: tuple[keras.Model, keras.Model], settings: RunSettings, earlier: Path
 ) -> bool:
     """Fill ``learner`` with what the folder holds beyond the shipped weights; False where its heads are to be fitted.
 
-    That is where no outline is among it, and where it answered another task.
+    That is where no outline is among it, and where it answered another task or not from places as this one does.
     """
-    trained, model = kept
+    (trained, model), before = kept, read_settings(earlier)
     if trained is not model and (earlier / TRAINED).exists():
-        load_file(trained, network, earlier / TRAINED)
+        load_file(trained, settings.network, earlier / TRAINED)
+    same = (before.task, before.places) == (settings.task, settings.places)
+    if settings.places:
+        return same
     if not (earlier / OUTLINE).exists():
         return False
     with np.load(earlier / OUTLINE, allow_pickle=False) as arrays:
         set_arrays(learner, arrays, PREFIX)
-    return read_settings(earlier).task == task
+    return same
 
 
 def _resized(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -149,22 +174,27 @@ def _resized(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 def _teacher(run: Path, task: Task, side: int) -> keras.Model:
     settings = read_settings(run)
-    teacher = build(settings.network, len(task.classes), size=side, side=settings.pixels)
+    own = get_task(settings.task)
+    teacher = build(settings.network, len(own.classes), size=side, side=settings.pixels, places=settings.places)
     load_file(teacher, settings.network, run / BEST)
-    return teacher
+    groups = groups_between(own, task)
+    return keras.Model(teacher.inputs, Regrouped(groups)(teacher.outputs[0])) if groups else teacher
 
 
 def _compile(learner: keras.Model, optimizer: keras.optimizers.Optimizer, settings: RunSettings) -> None:
     own = 1 - settings.teaching if settings.teachers else 1.0
     learner.compile(
         optimizer,
-        {"logits": PartialLabelLoss(settings.smoothing), "outline": OutlineLoss()},
+        {"logits": PartialLabelLoss(settings.smoothing), "outline": PlacesLoss() if settings.places else OutlineLoss()},
         loss_weights={"logits": own, "outline": settings.outline_weight},
     )
 
 
-def _fit_heads(learner: keras.Model, settings: RunSettings, draws: Draws) -> None:
-    """The two last parts alone, on features of the starting weights."""
+def _fit_heads(learner: keras.Model, model: keras.Model, settings: RunSettings, draws: Draws) -> None:
+    """The last layer and what estimates outlines, alone, on features of the starting weights."""
+    if settings.places and settings.head_passes:
+        solve_places(model, draws)
+        return
     for layer in learner.layers:
         layer.trainable = layer.name == LOGITS or layer.name.startswith(PREFIX)
     _compile(learner, keras.optimizers.AdamW(settings.head_rate), settings)
@@ -183,7 +213,7 @@ def compile_whole(learner: keras.Model, settings: RunSettings) -> None:
     """Make everything learn that may, with the run's optimiser and losses."""
     fresh = {name for name in fresh_layers(learner, starting_weights(settings)) if not name.startswith(PREFIX)}
     begin = get_network(settings.network).kept
-    kept = {layer.name for layer in learner.layers if layer.name.startswith(begin)} - fresh
+    kept = {layer.name for layer in learner.layers if layer.name.startswith((*begin, *settings.kept))} - fresh
     for layer in learner.layers:
         # Moments that move with every batch are for fresh weights; a pass costs nearly twice as much with them.
         stands = isinstance(layer, keras.layers.BatchNormalization) and not fresh
@@ -238,7 +268,8 @@ def _fit_all(
 def batches(draws: Draws, first_epoch: int = 0) -> Any:
     """Endless batches of ``draws`` by the input path of Keras's backend."""
     make = keras_cv_batches if keras.backend.backend() == "tensorflow" else numpy_batches
-    return make(draws, Geometry().weaker(draws.augmentation), first_epoch)
+    geometry = Geometry().weaker(draws.augmentation)
+    return make(draws, geometry if draws.mirrored else replace(geometry, flip=0.0), first_epoch)
 
 
 def _passes_done(run: Path) -> int:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from services.imaging.decode import decode
 from services.imaging.gate import check
+from services.imaging.phantom import draw
 from services.imaging.prepare import prepare
 from services.inference.familiarity import LIMIT, Familiarity, Floats
 from services.inference.figures import GateFigures
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from training.finished import FinishedRun
 
 BRAINS, AXES, SEED = 1500, 32, 5
+DRAWN = 6  # pictures of each phantom that count as the task's kind, so that those offered to try are answered
+MOST = 300  # pictures of a folder of another kind; each folder counts alike, however many it holds
 STRENGTH = 0.01  # of the linear classifier: scikit-learn's C
 REFUSED = 0.01  # of val's slices and their restyled copies, by the classifier
 BEYOND = 1.2  # times the distance of the farthest of them
@@ -49,9 +52,10 @@ class Other:
 
 
 def read_others(folders: Sequence[Path], task: Task) -> list[Other]:
-    """Every picture of the folders' manifests (columns file, and split or fold), prepared, with what simple checks say.
+    """The pictures of the folders' manifests (columns file, and split or fold), prepared, with what simple checks say.
 
-    Raises CorpusError where a folder has no such manifest.
+    Of a folder of more than MOST every second, third and so on is read, in the manifest's order. Raises CorpusError
+    where a folder has no such manifest.
     """
     found = []
     for folder in folders:
@@ -60,6 +64,7 @@ def read_others(folders: Sequence[Path], task: Task) -> list[Other]:
             raise CorpusError(f"{folder} holds no manifest.csv; name a folder that does with --others.")
         with manifest.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines))
+        rows = rows[:: -(-len(rows) // MOST) or 1]
         for row in tqdm(rows, desc=f"reading {folder.name}", unit="picture"):
             part = row.get("split") or ("test" if row["fold"] == TEST_FOLD else "train")
             picture = decode((folder / row["file"]).read_bytes())
@@ -163,7 +168,7 @@ def _figures(
 
 
 def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigures, ...]:
-    """Learn the gate from train and val, write it into the run's folder, and measure it on val and test.
+    """Learn the gate from train, val and drawings, write it into the run's folder, and measure it on val and test.
 
     Raises RunError where the run is not calibrated: then it is not known whether flips are averaged.
     """
@@ -174,9 +179,13 @@ def fit_gate(finished: FinishedRun, folders: Sequence[Path]) -> tuple[GateFigure
     others = read_others(folders, task)
     parts = {part: [s for s in finished.samples if s.part == part] for part in ("train", "val")}
     chosen = np.sort(rng.permutation(len(parts["train"]))[:BRAINS])
-    brains = load_images(parts["train"], task, finished.cache)[chosen]
+    real = load_images(parts["train"], task, finished.cache)[chosen]
+    drawings = [draw(key, seed=seed) for key in task.phantoms for seed in range(DRAWN)]
+    brains = np.concatenate(
+        [real, np.stack([prepared(d.astype(np.float32) / np.float32(255), task) for d in drawings])]
+    )
     val = load_images(parts["val"], task, finished.cache)
-    strange = np.stack([prepared(picture, task) for picture in strange_pictures(brains, rng)])
+    strange = np.stack([prepared(picture, task) for picture in strange_pictures(real, rng)])
     learnt = {part: [o.square for o in others if o.part == part] for part in sorted({o.part for o in others})}
     sets = [np.stack(squares) for part, squares in learnt.items() if part.endswith("train")]
     gate = learn(

@@ -36,6 +36,13 @@ class Entry(BaseModel):
     lowest: float | None
     best: int | None
 
+    @property
+    def progress(self) -> str:
+        """How many of its passes a run has behind it, in words."""
+        if not self.passes:
+            return "the last layer alone"
+        return f"{self.done} of {self.passes}" if self.done else "mean of weights"
+
 
 Book = TypeAdapter(tuple[Entry, ...])
 

@@ -35,6 +35,27 @@ class Taught(keras.layers.Layer):
         return {**super().get_config(), "weight": self.weight}
 
 
+@keras.saving.register_keras_serializable("falx")
+class Regrouped(keras.layers.Layer):
+    """Logits of one task's classes as those of another's, each of which holds the classes at its group's places.
+
+    The probability of a class is the sum of its group's, so its logit is the logarithm of their exponentials' sum.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[int]], **others: Any) -> None:
+        super().__init__(dtype="float32", **others)
+        self.groups = [list(group) for group in groups]
+
+    def call(self, logits: Any) -> Any:
+        """Of (batch, the one's classes), (batch, groups)."""
+        taken = [ops.logsumexp(ops.take(logits, group, axis=-1), axis=-1) for group in self.groups]
+        return ops.stack(taken, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """What rebuilds the layer."""
+        return {**super().get_config(), "groups": self.groups}
+
+
 def with_teachers(learner: keras.Model, teachers: Sequence[keras.Model], weight: float) -> keras.Model:
     """``learner`` with ``weight`` of its lesson taken from ``teachers``, which learn nothing."""
     said = []

@@ -43,6 +43,29 @@ class PartialLabelLoss(keras.losses.Loss):
         return {"smoothing": self.smoothing, "name": self.name}
 
 
+class PlacesLoss(keras.losses.Loss):
+    """Cross-entropy of each cell of the map where what lies inside the outlines weighs ``found`` times as much.
+
+    ``y_true`` and ``y_pred`` as of OutlineLoss. No overlap is asked for: the places are to be ranked, not cut.
+    """
+
+    def __init__(self, found: float = 30.0, name: str = "places_loss") -> None:
+        super().__init__(name=name)
+        self.found = found
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each sample, shape (batch,)."""
+        logits, share = ops.cast(y_pred, "float32"), ops.cast(y_true, "float32")
+        known = ops.cast(ops.all(share >= 0, axis=(1, 2, 3)), "float32")
+        share = ops.clip(share, 0.0, 1.0)
+        entropy = self.found * share * ops.softplus(-logits) + (1 - share) * ops.softplus(logits)
+        return known * ops.mean(entropy, axis=(1, 2, 3))
+
+    def get_config(self) -> dict[str, Any]:
+        """What rebuilds the loss."""
+        return {"found": self.found, "name": self.name}
+
+
 class OutlineLoss(keras.losses.Loss):
     """Cross-entropy of each cell of the map, plus one less the soft Dice overlap where there is something to outline.
 

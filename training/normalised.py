@@ -7,6 +7,7 @@ moments stand still, normalisation is a scale and a shift a channel, which the c
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +16,6 @@ from training.augment import Draws, styled_batch
 
 # Batches whose moments are averaged, and a pass far from those of the run, so that its draws differ.
 SETTLING, SETTLING_EPOCH = 16, 200_000
-JOIN = "channels"
 SUFFIX = "_norm"
 
 
@@ -28,17 +28,19 @@ def with_normalisation(model: keras.Model, fresh: Collection[str]) -> keras.Mode
     begins = any(isinstance(layer, keras.layers.Conv2D) and layer.name in fresh for layer in layers)
     if not begins or any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers):
         return model
-    start = next(i for i, layer in enumerate(model.layers) if layer.name == JOIN)
-    features = model.layers[start].output
-    for layer in model.layers[start + 1 :]:
-        config = layer.get_config()
+
+    def made(layer: keras.Layer) -> keras.Layer:
+        fresh_one = isinstance(layer, keras.layers.Conv2D) and layer.name in fresh
+        return type(layer).from_config(layer.get_config() | ({"activation": "linear"} if fresh_one else {}))
+
+    def called(layer: keras.Layer, *inputs: Any, **options: Any) -> Any:
+        features = layer(*inputs, **options)
         if isinstance(layer, keras.layers.Conv2D) and layer.name in fresh:
-            features = keras.layers.Conv2D.from_config(config | {"activation": "linear"})(features)
             features = keras.layers.BatchNormalization(name=layer.name + SUFFIX)(features)
             features = keras.layers.ReLU(name=f"{layer.name}_relu")(features)
-        else:
-            features = type(layer).from_config(config)(features)
-    normalised = keras.Model(model.inputs[0], features, name=model.name)
+        return features
+
+    normalised = keras.models.clone_model(model, clone_function=made, call_function=called)
     for layer in model.layers:
         if layer.weights and not isinstance(layer, keras.layers.Dropout):
             normalised.get_layer(layer.name).set_weights(layer.get_weights())

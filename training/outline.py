@@ -14,7 +14,7 @@ from training.corpus import allowed_classes, load_images, load_outlines, outline
 from training.finished import FinishedRun
 from training.fit import batches, verbosity
 from training.losses import OutlineLoss, PartialLabelLoss
-from training.run import OUTLINE
+from training.run import OUTLINE, RunError
 
 SEED_STEP = 1_000  # so that the head does not see the run's own draws again
 
@@ -22,9 +22,12 @@ SEED_STEP = 1_000  # so that the head does not see the run's own draws again
 def fit_outline(finished: FinishedRun, *, passes: int, rate: float) -> Path:
     """Learn the head from every outlined slice of the training part and from those that have nothing to outline.
 
-    It goes on from what the run's own training left of it. Returns the file beside the run's weights.
+    It goes on from what the run's own training left of it. Returns the file beside the run's weights. Raises RunError
+    where the network answers from places, which have learnt the outlines already.
     """
     settings, task = finished.settings, finished.task
+    if settings.places:
+        raise RunError(f"{finished.run} answers from places, which need no head for outlines; register it as it is.")
     keras.utils.set_random_seed(settings.seed)
     samples = [s for s in finished.samples if s.part == "train"]
     samples = [s for s, known in zip(samples, outline_known(samples, task), strict=True) if known]
@@ -41,6 +44,7 @@ def fit_outline(finished: FinishedRun, *, passes: int, rate: float) -> Path:
         batch=settings.batch,
         steps=settings.steps,
         seed=settings.seed + SEED_STEP,
+        mirrored=task.mirrored,
     )
     for layer in learner.layers:
         layer.trainable = layer.name.startswith(PREFIX)

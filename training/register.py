@@ -55,15 +55,17 @@ def register(
     repository: ModelRepository,
     *,
     flips: bool,
+    heat: tuple[str, str] | None,
     outline: OutlineFacts | None,
     extras: Mapping[str, Mapping[str, NDArray[Any]]],
 ) -> ModelRef:
     """Write <task>/<network>/<next version>/ in one step: weights, self-test, figures, scores, card, a page to read.
 
-    A head for outlines among ``model``'s layers goes into a file of its own, as ``extras`` do, which not every version
-    has.
+    ``heat`` is the method and layer of its heat maps, the network's own unless given. A head for outlines among
+    ``model``'s layers goes into a file of its own, as ``extras`` do, which not every version has.
     """
     task, network = get_task(settings.task), get_network(settings.network)
+    heat_method, heat_layer = heat or (network.heat_method, network.heat_layer)
     ref = ModelRef(task.key, network.key, repository.next_version(task.key, network.key))
     squares = self_test_arrays(task)["squares"]
     expected = probabilities(logits_of(model, squares, flips=flips), calibration.temperature)
@@ -80,8 +82,8 @@ def register(
         temperature=calibration.temperature,
         threshold=calibration.threshold,
         threshold_reason=calibration.reason,
-        heat_layer=network.heat_layer,
-        heat_method=network.heat_method,
+        heat_layer=heat_layer,
+        heat_method=heat_method,
         outline=outline,
         starting_weights=origin,
         terms=RESEARCH_ONLY if origin == "none" else WEIGHT_TERMS.get(origin, UNKNOWN_TERMS),

@@ -11,11 +11,12 @@ from typing import Any
 from services.errors import FalxError, ModelNotFound
 from services.inference.networks import get_network
 from services.tasks import get_task
+from services.tasks.task import Task
 from training.corpus import TEST_FOLD, CorpusError, Sample, read_corpora
 
 BEST, HEAD, SETTINGS, HISTORY = "best.weights.h5", "head.weights.h5", "run.json", "history.csv"
 TRAINED, OUTLINE, GATE = "trained.weights.h5", "outline.npz", "gate.npz"
-GATE_FIGURES, CALIBRATION = "gate.json", "calibration.json"
+GATE_FIGURES, CALIBRATION, HEAT = "gate.json", "calibration.json", "heat.json"
 STRIDE = 32
 
 
@@ -29,18 +30,21 @@ class RunSettings:
 
     ``passes`` of ``draws`` images each; ``rate`` is AdamW's peak learning rate after ``warm_up`` passes, then cosine to
     0; ``patience`` passes without a lower val loss end the run; ``val_share`` of the val groups are kept for validation
-    and calibration, the rest joins the training part; ``outline_weight`` is the share of the loss for finding the
-    tumour's outline, which is learnt beside the class and not shipped; ``augmentation`` 0..1 is the strength of the
+    and calibration, the rest joins the training part; ``outline_weight`` is the weight of the lesson where
+    the tumour lies beside that of the class, which has 1; ``augmentation`` 0..1 is the strength of the
     changes of style and place, less than 1 in a last run that refines (He et al., "Data Augmentation Revisited", 2019);
     ``mixup`` is the alpha by which pictures are blended, 0 for not at all; ``ema`` is the momentum of the averaged
     weights that are kept: those of the lowest val loss, or with ``keep_last`` those of the last pass. ``averaged``
     names the runs whose weights were averaged, ``adopted`` the registered version whose weights these are;
     ``test_fold`` is the fold that nothing is learnt from or chosen by.
     ``teachers`` are the folders of finished runs whose mean answer to the same changed pictures takes ``teaching`` of
-    the lesson's weight. ``pixels`` is the side of the slices it learns from, 0 for the task's own: most of a run
-    costs half at 160 with EfficientNet, and a shorter one may go on from it at full size (Touvron et al., "Fixing the
-    train-test resolution discrepancy", NeurIPS 2019). Where none does, the network reduces slices to that side when it
-    answers, too.
+    the lesson's weight; one of another task speaks of its classes as this task's labels do. ``pixels`` is the side of
+    the slices it learns from, 0 for the task's own: most of a run costs half at 160 with EfficientNet, and a shorter
+    one may go on from it at full size (Touvron et al., "Fixing the train-test resolution discrepancy", NeurIPS 2019).
+    Where none does, the network reduces slices to that side when it answers, too. With ``places`` the network answers
+    from its likeliest place, and its places learn the outlines; its last layer is solved rather than stepped where
+    ``head_passes`` is not 0. Without ``passes`` nothing else learns.
+    ``kept`` begins the names of further layers that stay as the starting weights have them.
     """
 
     task: str
@@ -72,6 +76,8 @@ class RunSettings:
     teachers: tuple[str, ...] = ()
     teaching: float = 0.7
     pixels: int = 0
+    places: bool = False
+    kept: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -133,8 +139,11 @@ def check_start(settings: RunSettings) -> None:
             )
     if settings.pixels % STRIDE:
         raise RunError(f"{settings.pixels} pixels do not halve five times; give --pixels a multiple of {STRIDE}.")
-    for teacher in settings.teachers:
-        check_finished(Path(teacher))
+    if settings.places and len(get_task(settings.task).classes) > 2:
+        raise RunError(f"Places are for a task that detects one class, which {settings.task} is not; omit --places.")
+    for teacher in map(Path, settings.teachers):
+        check_finished(teacher)
+        groups_between(get_task(read_settings(teacher).task), get_task(settings.task))
     if settings.weights not in ("imagenet", "none") and not weights.exists():
         raise ModelNotFound(f"The starting weights {weights} are not there. Give a file, “imagenet” or “none”.")
     parts = {sample.part for sample in samples_of(settings)}
@@ -148,6 +157,24 @@ def check_finished(run: Path) -> None:
         raise RunError(f"{run} holds no {BEST}; train first with “python -m training train --run {run}”.")
 
 
+def groups_between(teacher: Task, task: Task) -> list[list[int]] | None:
+    """For each class of ``task`` the places of the ``teacher``'s classes that it holds; None where both are one task.
+
+    Raises RunError where the task's labels do not put each of the teacher's classes into exactly one of its own, or a
+    class of its own holds none of them.
+    """
+    if teacher.key == task.key:
+        return None
+    allowed = [task.labels.get(key, ()) for key in teacher.class_keys]
+    groups = [[place for place, keys in enumerate(allowed) if keys == (key,)] for key in task.class_keys]
+    if sum(map(len, groups)) < len(allowed) or not all(groups):
+        raise RunError(
+            f"A run of {teacher.key} cannot teach {task.key}, whose labels do not put each of its classes into one. "
+            "Name a run of the same task, or of one whose classes are its labels, with --teacher."
+        )
+    return groups
+
+
 def averaged_settings(runs: Sequence[Path]) -> RunSettings:
     """What the average of ``runs`` is: the last run's settings, with the val groups that none of them learnt from.
 
@@ -158,9 +185,10 @@ def averaged_settings(runs: Sequence[Path]) -> RunSettings:
     for run in runs:
         check_finished(run)
     all_settings = [read_settings(run) for run in runs]
-    if len({(s.task, s.network, s.data, s.test_fold) for s in all_settings}) > 1:
+    if len({(s.task, s.network, s.data, s.test_fold, s.places) for s in all_settings}) > 1:
         raise RunError(
-            "Runs of different tasks, networks, data or folds have no average; name runs that agree in these."
+            "Runs of different tasks, networks, data or folds, or with and without places, have no average; name runs "
+            "that agree in these."
         )
     # The groups kept at a smaller share are among those kept at a larger one.
     least = min(s.val_share for s in all_settings)

@@ -66,10 +66,12 @@ def _negative(brain: Picture, rng: np.random.Generator) -> Picture:
 def _shuffled(brain: Picture, rng: np.random.Generator) -> Picture:
     """The head's tiles in another order."""
     tiles = int(rng.choice([4, 7, 8]))
-    side = SIDE // tiles
+    side = len(brain) // tiles
+    # What does not divide is cut off.
+    brain = brain[: side * tiles, : side * tiles]
     parts = brain.reshape(tiles, side, tiles, side).swapaxes(1, 2).reshape(-1, side, side)
     mixed = parts[rng.permutation(len(parts))].reshape(tiles, tiles, side, side).swapaxes(1, 2)
-    return _clipped(mixed.reshape(SIDE, SIDE))
+    return _clipped(mixed.reshape(brain.shape))
 
 
 def _washed(brain: Picture, rng: np.random.Generator) -> Picture:

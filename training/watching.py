@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.inference.networks import get_arrays
 from services.inference.outline import PREFIX
-from training.calibrate import fit_temperature
+from training.calibrate import fit_offset, fit_temperature
 from training.evaluation.logits import logits_of
 from training.normalised import fold
 from training.run import BEST, OUTLINE, TRAINED
@@ -25,19 +25,30 @@ class ScoreVal(keras.callbacks.Callback):
 
     The loss before calibration would choose the pass that is surest of itself, not the one that ranks best. Beside
     each slice stand two copies in another scanner's style: val has few scanners, and the choice should not hang on
-    them. ``images`` uint8 (n, side, side), ``allowed`` (n, classes) of 0 and 1.
+    them. ``images`` uint8 (n, side, side), ``allowed`` (n, classes) of 0 and 1; with
+    ``offset`` the figures are those after the offset that places get.
     """
 
-    def __init__(self, model: keras.Model, images: NDArray[np.uint8], allowed: NDArray[np.float32], seed: int) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        images: NDArray[np.uint8],
+        allowed: NDArray[np.float32],
+        seed: int,
+        *,
+        offset: bool = False,
+    ) -> None:
         super().__init__()
         rng = np.random.default_rng(seed)
         copies = [restyle(image, rng) for _ in range(COPIES) for image in images]
         self.shipped, self.images = model, np.concatenate([images, np.stack(copies)])
-        self.allowed = np.tile(allowed, (1 + COPIES, 1))
+        self.allowed, self.offset = np.tile(allowed, (1 + COPIES, 1)), offset
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Called with the averaged weights in place, before whoever reads the figures."""
         logits = logits_of(self.shipped, self.images, flips=False)
+        if self.offset:
+            logits[:, 1] += fit_offset(logits, self.allowed)
         temperature, loss = fit_temperature(logits, self.allowed)
         right = self.allowed[np.arange(len(logits)), logits.argmax(axis=1)].mean()
         if logs is not None:
@@ -61,6 +72,17 @@ class KeepBest(keras.callbacks.Callback):
             self.best = min(loss, self.best)
             fold(self.trained, self.shipped)
             self.shipped.save_weights(self.run / BEST)
-            np.savez(self.run / OUTLINE, allow_pickle=False, **get_arrays(self.model, PREFIX))
+            if arrays := get_arrays(self.model, PREFIX):
+                np.savez(self.run / OUTLINE, allow_pickle=False, **arrays)
             if self.trained is not self.shipped:
                 self.trained.save_weights(self.run / TRAINED)
+
+
+def as_after_a_pass(model: keras.Model, *callbacks: keras.callbacks.Callback) -> None:
+    """Let each do what it does after the first pass, with a model that needs none; the next reads what one finds."""
+    figures: dict[str, float] = {}
+    for callback in callbacks:
+        callback.set_model(model)
+        callback.on_train_begin()
+        callback.on_epoch_end(0, figures)
+        callback.on_train_end()

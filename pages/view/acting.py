@@ -78,24 +78,32 @@ def answered() -> tuple[Task, ...]:
     return tuple(task for task in TASKS.values() if task.key in live) or tuple(TASKS.values())
 
 
+def looked_for(key: str | None) -> str:
+    """What a positive answer of that task names; None asks for one word for all that are answered."""
+    words = {task.looks_for for task in (answered() if key is None else (get_task(key),))}
+    return words.pop() if len(words) == 1 else "finding"
+
+
 @st.cache_resource(show_spinner=False)
 def start_warm_up() -> Thread:
-    """Draw the samples, then load and compile the live model, behind the pages' back, once a process."""
-    bench = workbench()
-    samples = dict.fromkeys(name for task in answered() for name in task.samples)
+    """Draw the samples, then load and compile what answers each task, behind the pages' back, once a process."""
+    bench, tasks = workbench(), answered()
+    samples = dict.fromkeys(name for task in tasks for name in task.samples)
 
     def warm() -> None:
-        from pages.view.intake import thumbnail
+        from pages.view.intake import sample, thumbnail
 
-        for sample in samples:
-            thumbnail(sample)
+        for name in samples:
+            thumbnail(name)
+            sample(name)
         # Importing TensorFlow holds the interpreter for seconds; the page that this person waits for is drawn before.
         sleep(SECONDS_BEFORE_WARM_UP)
-        try:
-            bench.engine.warm_up(get_task(TASK))
-        except FalxError as error:
-            # The first analysis meets the same error and shows its sentence.
-            log.warning("The model could not be warmed up: %s", error)
+        for task in tasks:
+            try:
+                bench.engine.warm_up(task)
+            except FalxError as error:
+                # The first analysis meets the same error and shows its sentence.
+                log.warning("The model could not be warmed up: %s", error)
 
     thread = Thread(target=warm, name="warm-up", daemon=True)
     thread.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -164,25 +164,24 @@ def thumbnail(key: str) -> bytes:
     return to_png(draw(key, size=192))
 
 
+@lru_cache(maxsize=32)
+def sample(name: str) -> Upload:
+    """The sample of that key as a file that somebody might upload; drawn once a process."""
+    return Upload(as_dicom(name), f"{phantom(name).title}.dcm")
+
+
 def samples(task: Task, place: str = "sample", *, add: bool = False) -> None:
-    """The strip of the task's samples; one click tries one, or lets it ``add`` to what is looked at."""
+    """The strip of the task's samples; one click tries one, or lets it ``add`` to what is looked at.
+
+    Each is drawn before it can be clicked: Streamlit drops a callback that another event of the page interrupts, such
+    as the arrival of the cookie, so a callback must take no time.
+    """
     with st.grid(3, min_column_width=88, gap="xsmall", key=f"strip_{place}"):
         for name in task.samples:
             info = phantom(name)
             with st.container(key=f"{place}_{name}", gap=None):
                 st.image(thumbnail(name), width="stretch", alt=f"{info.title}. {info.description}")
-                st.button(info.short, key=f"try_{place}_{name}", on_click=trying(name, add=add), width="stretch")
-
-
-def trying(name: str, *, add: bool) -> Callable[[], None]:
-    """What a click on the sample of that key does: it becomes the current upload, or one beside it."""
-
-    def take() -> None:
-        _take([sample(name)], add=add)
-
-    return take
-
-
-def sample(name: str) -> Upload:
-    """The sample of that key as a file that somebody might upload."""
-    return Upload(as_dicom(name), f"{phantom(name).title}.dcm")
+                st.button(
+                    info.short, key=f"try_{place}_{name}", on_click=_take, args=([sample(name)],), kwargs={"add": add},
+                    width="stretch",
+                )  # fmt: skip

@@ -59,8 +59,9 @@ def _take_address(labels: Collection[str]) -> None:
 
 def ask() -> Sought:
     """The filters as they stand above the table."""
-    task = get_task(str(st.session_state.get("history_task") or acting.TASK))
-    names = {POSITIVE: "Any tumour"} | {c.key: c.name.capitalize() for c in task.classes}
+    asked = st.session_state.get("history_task")
+    task = get_task(str(asked or acting.TASK))
+    names = {POSITIVE: f"Any {acting.looked_for(asked)}"} | {c.key: c.name.capitalize() for c in task.classes}
     _take_address(names)
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="medium"):
         person = _one_patient()

@@ -61,7 +61,7 @@ def check(image: Slice, task: Task) -> GateDecision:
     elif _bright_rim(image.pixels) > gate.maximum_rim:
         reasons.append(
             f"The rim of the image is bright; a {task.subject} has {gate.surround}. "
-            "Upload the original image, not a photograph or a page with it."
+            "Upload the original image, not a photograph, a page with it or its negative."
         )
     return GateDecision(not reasons, tuple(reasons))
 

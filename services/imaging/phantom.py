@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -86,15 +87,22 @@ def _bent(rng: np.random.Generator, image: Field) -> Field:
     return shifted(image, np.asarray(dx, dtype=np.float32), np.asarray(dy, dtype=np.float32))
 
 
+@lru_cache(maxsize=2)
 def _signal(key: str, seed: int) -> Field:
-    """The phantom's picture, about 0..1: float32 (SIDE, SIDE) of a head, FILM_SHAPE of a film."""
+    """The phantom's picture, about 0..1: float32 (SIDE, SIDE) of a head, FILM_SHAPE of a film; read-only.
+
+    Kept for a moment, since a sample's thumbnail and its file are asked for one after the other.
+    """
     info = phantom(key)
     rng = np.random.default_rng([seed, zlib.crc32(key.encode())])
     if isinstance(info, FilmInfo):
-        return film(rng, info)
-    canvas = Canvas(rng, TISSUES[info.weighting])
-    _PLANES[info.plane](canvas, info)
-    return scanned(rng, _bent(rng, canvas.image))
+        image = film(rng, info)
+    else:
+        canvas = Canvas(rng, TISSUES[info.weighting])
+        _PLANES[info.plane](canvas, info)
+        image = scanned(rng, _bent(rng, canvas.image))
+    image.flags.writeable = False
+    return image
 
 
 def draw(key: str, seed: int = 0, size: int | None = None) -> ByteImage:

@@ -53,7 +53,9 @@ class FilmInfo:
     @property
     def short(self) -> str:
         """Two words for a button."""
-        return f"{self.side.capitalize()} {self.view}"
+        tissue = "dense" if self.density > 0.7 else "fatty" if self.density < 0.25 else "scattered"
+        found = "calcified" if self.lesion == "calcifications" else self.lesion
+        return f"{self.view} {found or tissue}"
 
 
 CONTRAST: Weighting = "T1 after contrast"

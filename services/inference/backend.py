@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
 
 # What absl writes before TensorFlow has set its threshold, TF_CPP_MIN_LOG_LEVEL notwithstanding: a warning about that,
 # and lines of the level INFO, such as “oneDNN custom operations are on”. Warnings and errors pass.
@@ -20,13 +22,23 @@ for line in sys.stdin.buffer:
 """
 
 
+@cache
 def load_backend() -> None:
     """Import Keras with its backend; at once when that was done before. Takes seconds the first time."""
-    if "keras" in sys.modules:
-        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _sifted():
-        import keras  # noqa: F401
+    with nullcontext() if "keras" in sys.modules else _sifted():
+        import keras
+    # After every run of every page Streamlit clears Keras's session, and with it all that TensorFlow has compiled, so
+    # that the next answer would take ten times as long. ``keras.utils.clear_session`` still does what it says.
+    keras.backend.clear_session = _keep_session
+    # Streamlit then has everything looked through for garbage, while all other threads wait. Most of what there is came
+    # with TensorFlow and stays until the process ends.
+    gc.collect()
+    gc.freeze()
+
+
+def _keep_session(free_memory: bool = True) -> None:
+    """In the place of ``keras.backend.clear_session``."""
 
 
 @contextmanager

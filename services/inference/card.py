@@ -11,7 +11,7 @@ from services.inference.figures import Frozen, PartFigures, PresenceFigures
 from services.inference.prediction import ModelRef
 
 CARD, WEIGHTS, EVALUATION, SELF_TEST = "card.json", "weights.npz", "evaluation.json", "self_test.npz"
-# A model whose area under the ROC curve may be lower is called experimental wherever it answers; 0.5 tells nothing.
+# A model whose area under a ROC curve may be lower is called experimental wherever it answers; 0.5 tells nothing.
 CHANCE = 0.6
 SCORES, OUTLINE, GATE = "scores.npz", "outline.npz", "gate.npz"
 
@@ -67,15 +67,14 @@ class Card(Frozen):
     files: dict[str, str] = Field(description="SHA-256 of every other file of the folder, by name.")
 
     @property
-    def may_be_chance(self) -> bool:
-        """Whether an area under a class's ROC curve on test may lie below CHANCE, by the lower end of its interval."""
-        areas = [figures.roc_auc for figures in self.test.classes.values() if figures.roc_auc]
-        return any(area.low < CHANCE for area in areas)
-
-    @property
     def side(self) -> int:
         """The side of the slices that it learnt from, to which it reduces larger ones; 0 for the network's own side."""
         return int(self.hyperparameters.get("pixels", 0))
+
+    @property
+    def places(self) -> bool:
+        """Whether its answer is that of the likeliest place, and not of the whole picture."""
+        return bool(self.hyperparameters.get("places", False))
 
     @property
     def ref(self) -> ModelRef:

@@ -28,6 +28,11 @@ def mean_logits(shares: Sequence[NDArray[np.float64]]) -> Floats:
     return np.asarray(np.log(np.maximum(np.mean(shares, axis=0), SMALLEST)), np.float32)
 
 
+def map_words(method: str, layer: str) -> str:
+    """How a heat map came about, as part of a sentence: a method and the layer it reads, or the mean of members'."""
+    return f"{method} {layer}" if (method, layer) == (METHOD, LAYER) else f"{method} at {layer}"
+
+
 def joint_explanation(members: Sequence[tuple[Explanation, float]]) -> Explanation:
     """One call for the members' calls, each with its temperature; see ``compile_explanation`` for what it takes.
 
@@ -47,9 +52,9 @@ def joint_explanation(members: Sequence[tuple[Explanation, float]]) -> Explanati
             another = wanted < 0 and int(shares.argmax()) != index
             heats.append(explain(square, index).heat if another else answer.heat)
         outlines = [answer.outline for answer in answers if answer.outline is not None]
-        outline = _mean_map(outlines) if outlines else None
+        outline = mean_map(outlines) if outlines else None
         features = next((answer.features for answer in answers if answer.features is not None), None)
-        return Explained(logits, _mean_map([_even(heat) for heat in heats]), outline, features)
+        return Explained(logits, mean_map([_even(heat) for heat in heats]), outline, features)
 
     return run
 
@@ -58,7 +63,8 @@ def _even(heat: Floats) -> Floats:
     return heat / heat.max() if heat.max() > 0 else heat
 
 
-def _mean_map(maps: Sequence[Floats]) -> Floats:
+def mean_map(maps: Sequence[Floats]) -> Floats:
+    """The mean of maps (rows, columns), each enlarged to the finest one's resolution."""
     rows, columns = max(each.shape for each in maps)
     larger = [cv2.resize(each, (columns, rows), interpolation=cv2.INTER_LINEAR) for each in maps]
     return np.asarray(np.mean(larger, axis=0), np.float32)

@@ -24,6 +24,26 @@ class CrossvalFigures(Frozen):
     sources: tuple[PartFigures, ...]
     patients: tuple[PresenceFigures, ...] = ()
 
+    def detecting(self, key: str, image: str) -> tuple[PresenceFigures, ...]:
+        """How the recipe finds the class of that key over all folds: by ``image``, then by patient if known."""
+        pooled, found = self.pooled, self.pooled.classes[key]
+        by_image = PresenceFigures(
+            name=f"by {image}",
+            images=pooled.images,
+            tumours=found.images,
+            groups=pooled.groups,
+            auc=found.roc_auc,
+            sensitivity=found.recall,
+            specificity=found.specificity,
+            pr_auc=found.pr_auc,
+        )
+        return (by_image, *self.patients)
+
+    @property
+    def recipe(self) -> str:
+        """Network and length of training in words; a version of the network may have had more."""
+        return f"{self.network_title}, " + (f"{self.passes} passes a fold" if self.passes else "last layer alone")
+
 
 class PublishedFigures(Frozen):
     """A network trained and tested on the split that others publish figures of, whose test images are no new patients.
@@ -104,7 +124,8 @@ class Sanity(Frozen):
 class HeatReport(Frozen):
     """Heat maps of one ``model`` against radiologists' outlines, by corpus.
 
-    ``val`` has every method and layer, ``test`` the one chosen there and, beside it, plain Grad-CAM.
+    ``val`` has every method and layer, ``test`` the one chosen there and, beside it, the one that the version serves
+    with and plain Grad-CAM.
     """
 
     model: str

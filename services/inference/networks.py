@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     import keras
 
 SMALL_SIDE = 50
+# Below this level a prepared picture shows nothing.
+DARK = 8 / 255
 # The layer whose outputs the logits are.
 LOGITS = "logits"
+DROPOUT = "dropout"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -170,10 +173,18 @@ def get_network(key: str) -> Network:
         raise ModelNotFound(f"There is no network named “{key}”. Choose one of: {', '.join(NETWORKS)}.") from None
 
 
-def build(key: str, classes: int, *, size: int = 224, side: int = 0, dropout: float = 0.2) -> keras.Model:
+def build(
+    key: str, classes: int, *, size: int = 224, side: int = 0, dropout: float = 0.2, places: bool = False
+) -> keras.Model:
     """Fresh weights: grey input, three equal channels, backbone, global average, dropout, linear logits.
 
     Slices of ``size`` are reduced to ``side``, where that is given and smaller, or else to the network's own.
+
+    With ``places`` every place of the last feature maps has logits of its own, from how it differs from the mean of
+    what is not black, and the picture's are the highest: a small lesion does not drown in a large picture, and the
+    places can be taught what lies there (multiple-instance learning; Zhu et al., "Deep Multi-instance Networks with
+    Sparse Label Assignment for Whole Mammogram Classification", MICCAI 2017). The weights are the same in number and
+    shape.
 
     For two ``classes`` the head has one output z, the logit of the second: the network gives (-z/2, z/2), whose softmax
     is (1 - sigmoid(z), sigmoid(z)), so that whatever reads logits reads these too.
@@ -190,14 +201,32 @@ def build(key: str, classes: int, *, size: int = 224, side: int = 0, dropout: fl
         for index, (scale, offset) in enumerate(zip(network.scale, network.offset, strict=True))
     ]
     backbone = network.backbone(keras.layers.Concatenate(name="channels")(channels))
-    pooled = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
-    pooled = keras.layers.Dropout(dropout, name="dropout")(pooled)
-    logits = keras.layers.Dense(1 if classes == 2 else classes, name=LOGITS, dtype="float32")(pooled)
+    dense = keras.layers.Dense(1 if classes == 2 else classes, name=LOGITS, dtype="float32")
+    if places:
+        standing_out = keras.layers.SpatialDropout2D(dropout, name=DROPOUT)(apart(backbone.output, grey))
+        logits = keras.layers.GlobalMaxPooling2D(name="likeliest", dtype="float32")(dense(standing_out))
+    else:
+        pooled = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
+        logits = dense(keras.layers.Dropout(dropout, name=DROPOUT)(pooled))
     if classes == 2:
-        # One layer after the other, as training/normalised.py takes the graph.
         logits = keras.layers.Flatten(name="twice", dtype="float32")(keras.layers.RepeatVector(2, name="z")(logits))
         logits = keras.layers.Rescaling([-0.5, 0.5], name="for_and_against", dtype="float32")(logits)
     return keras.Model(backbone.inputs[0], logits, name=key)
+
+
+def apart(features: Any, grey: Any) -> Any:
+    """Features (batch, rows, columns, channels) less their mean over the places where the picture is not black.
+
+    ``grey`` is float32 (batch, side, side, 1) in 0..1.
+    """
+    import keras
+
+    rows, columns = features.shape[1:3]
+    seen = keras.ops.minimum(grey / DARK, 1.0)
+    share = keras.layers.Resizing(rows, columns, antialias=True, dtype="float32", name="seen")(seen)
+    share = keras.ops.cast(share, features.dtype)
+    total = keras.ops.sum(share, axis=(1, 2), keepdims=True) + 1e-3
+    return features - keras.ops.sum(features * share, axis=(1, 2), keepdims=True) / total
 
 
 def get_arrays(model: keras.Model, prefix: str = "") -> dict[str, np.ndarray[Any, Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from services.inference.card import OUTLINE, WEIGHTS, Card
-from services.inference.networks import build, get_network, set_arrays
+from services.inference.networks import LOGITS, build, get_network, set_arrays
 
 if TYPE_CHECKING:
     import keras
@@ -27,10 +27,13 @@ PRIOR = -3.0
 def with_outline(model: keras.Model, network: str) -> keras.Model:
     """``model`` with a second output: {"logits", "outline"}, the latter logits of a map a quarter of the slice's side.
 
-    Every layer of the head has a name that begins with PREFIX.
+    Every layer of the head has a name that begins with PREFIX. A network that answers from places needs none: the map
+    is theirs, as coarse as its last feature maps.
     """
     import keras
 
+    if answers_from_places(model):
+        return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": model.get_layer(LOGITS).output})
     known = get_network(network)
     finer = [model.get_layer(name).output for name in reversed(known.outline_layers)]
     x = _lateral(model.get_layer(known.top_layer).output, "top")
@@ -43,13 +46,18 @@ def with_outline(model: keras.Model, network: str) -> keras.Model:
     return keras.Model(model.inputs[0], {"logits": model.outputs[0], "outline": outline})
 
 
+def answers_from_places(model: keras.Model) -> bool:
+    """Whether ``model`` was built with logits at every place of its last feature maps."""
+    return len(model.get_layer(LOGITS).output.shape) > 2
+
+
 def shipped_network(repository: ModelRepository, card: Card) -> keras.Model:
     """The network of a version with the weights it ships, and with its head for outlines if it has one.
 
     Raises ModelDamaged where they do not fit.
     """
     folder = repository.folder(card.ref)
-    network = build(card.network, len(card.classes), size=card.preparation["size"], side=card.side)
+    network = build(card.network, len(card.classes), size=card.preparation["size"], side=card.side, places=card.places)
     with np.load(folder / WEIGHTS, allow_pickle=False) as arrays:
         set_arrays(network, arrays)
     if OUTLINE not in card.files:

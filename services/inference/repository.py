@@ -15,7 +15,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from services.errors import InferenceError, ModelDamaged, ModelMismatch, ModelNotFound
-from services.inference.card import CARD, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card
+from services.inference.card import CARD, CHANCE, EVALUATION, SCORES, SELF_TEST, WEIGHTS, Card
 from services.inference.figures import Evaluation
 from services.inference.findings import Findings
 from services.inference.prediction import ModelRef
@@ -149,6 +149,19 @@ class ModelRepository:
                 f"{task}/{FINDINGS} of the model repository does not read: {error}. Restore it, or remove it and "
                 "measure again with “python -m training compare”."
             ) from error
+
+    def may_be_chance(self, ref: ModelRef) -> bool:
+        """Whether an area under a ROC curve may lie below CHANCE, by the lower end of its interval.
+
+        Of the version on test, by image and by patient, and of its network's recipe over the patient folds, which
+        tests more patients. Raises ModelNotFound, or ModelDamaged where card or findings do not read.
+        """
+        card = self.card(ref)
+        recipes = [one for one in self.findings(ref.task).crossval if one.network == ref.network]
+        rows = [*card.presence, *(row for one in recipes for row in one.patients)]
+        classes = [c for part in (card.test, *(one.pooled for one in recipes)) for c in part.classes.values()]
+        areas = [*(row.auc for row in rows), *(figures.roc_auc for figures in classes)]
+        return any(area.low < CHANCE for area in areas if area is not None)
 
     def keep(self, task: str, findings: Findings) -> None:
         """Put ``findings`` in the place of the task's; InferenceError where they cannot be written."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from services.errors import ModelDamaged, ModelNotFound
-from services.inference.networks import IMAGENET_MEAN, IMAGENET_STD, LOGITS, get_network
+from services.inference.networks import DROPOUT, IMAGENET_MEAN, IMAGENET_STD, LOGITS, get_network
 
 if TYPE_CHECKING:
     import keras
@@ -141,5 +141,5 @@ def _copy(source: keras.Model, target: keras.Model) -> None:
 def copy_backbone(source: keras.Model, target: keras.Model) -> None:
     """Give ``target`` the weights of ``source``, the same network for other classes, but for those of its head."""
     for layer in source.layers:
-        if layer.weights and layer.name not in (LOGITS, "dropout"):
+        if layer.weights and layer.name not in (LOGITS, DROPOUT):
             target.get_layer(layer.name).set_weights(layer.get_weights())

@@ -65,7 +65,8 @@ def _finding(sheet: Sheet, content: ReportContent) -> None:
     sheet.cell(WIDTH, 4.6, content.task.question, new_x="LMARGIN", new_y="NEXT")
     if content.further:
         sheet.paragraph(words.leads(content.lead.number, len(content.images)), size=9, after=0.6)
-    if content.evidence is not None and content.evidence.experimental:
+    experimental = content.evidence is not None and content.evidence.experimental
+    if experimental:
         sheet.paragraph(words.EXPERIMENTAL, size=11, bold=True, after=1.0)
     prediction = content.lead.prediction
     side = 5.6
@@ -79,7 +80,7 @@ def _finding(sheet: Sheet, content: ReportContent) -> None:
         sheet.multi_cell(WIDTH - side - 3.4, 10.4, sentence, align="L", new_x="LMARGIN", new_y="NEXT")
     sheet.set_y(sheet.get_y() + 1.6)
     if prediction is not None and prediction.verdict is not Verdict.REFUSED:
-        told = words.confidence(content.task, prediction, overruled=content.lead.overruled)
+        told = words.confidence(content.task, prediction, overruled=content.lead.overruled, experimental=experimental)
         sheet.paragraph(told, size=11, after=1.6)
         if prediction.second is not None:
             sheet.paragraph(words.second_opinion(prediction), size=9.5, after=1.6)

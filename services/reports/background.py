@@ -82,7 +82,9 @@ def _evidence(sheet: Sheet, content: ReportContent, evidence: ModelEvidence) -> 
     sheet.section("How far the model can be trusted", need=34 + size * len(evidence.classes) + 22)
     source = f"{evidence.title}, version {evidence.model.version} ({evidence.model}). Trained on {evidence.trained_on}"
     sheet.paragraph(source, after=1.0)
-    sheet.paragraph(f"Tested on {evidence.tested_on}", after=3.6)
+    sheet.paragraph(f"Tested on {evidence.tested_on}", after=1.0 if evidence.over_folds else 3.6)
+    if evidence.over_folds:
+        sheet.paragraph(evidence.over_folds, after=3.6)
     top = sheet.get_y()
     left_end = _figures(sheet, evidence, top)
     right_end = _confusion(sheet, content, evidence, LEFT + COLUMN + GAP, top, size)

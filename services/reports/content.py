@@ -48,7 +48,8 @@ class ModelEvidence:
     ``trained_on`` and ``tested_on`` complete “Trained on …” and “Tested on …”, full stop included. ``confusion`` counts
     images by true class (rows) and answer (columns), both in the order of ``classes``, which are keys of the task.
     Precision and recall are means over the classes; ``calibration_error`` is the expected one. ``experimental`` says
-    that the model may be no better than chance, which stands above its answers.
+    that the model may be no better than chance, which stands above its answers; ``over_folds`` is what
+    cross-validation found, in whole sentences, or empty.
     """
 
     model: ModelRef
@@ -63,6 +64,7 @@ class ModelEvidence:
     confusion: tuple[tuple[int, ...], ...]
     calibration_error: Figure | None = None
     experimental: bool = False
+    over_folds: str = ""
 
 
 @dataclass(frozen=True)

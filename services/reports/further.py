@@ -8,7 +8,6 @@ from services.reports import words
 from services.reports.content import ImageDetails, ReportContent
 from services.reports.document import LEFT, WIDTH, Sheet
 from services.reports.pictures import LEGEND, draw_mark, draw_pictures, draw_reasons
-from services.tasks.task import Task
 
 # Two sections fit a page.
 _ROOM = 62.0
@@ -19,10 +18,11 @@ _MARK = 3.6
 def draw_further(sheet: Sheet, content: ReportContent) -> None:
     """A section for each image that does not lead, in the order of their numbers."""
     for one in content.further:
-        _section(sheet, content.task, one)
+        _section(sheet, content, one)
 
 
-def _section(sheet: Sheet, task: Task, one: ImageDetails) -> None:
+def _section(sheet: Sheet, content: ReportContent, one: ImageDetails) -> None:
+    task = content.task
     sheet.section(f"Image {one.number}", need=_TEXT + _ROOM + LEGEND)
     top = sheet.get_y()
     draw_mark(sheet, task, one.prediction, LEFT, top + 1.2, _MARK)
@@ -31,7 +31,7 @@ def _section(sheet: Sheet, task: Task, one: ImageDetails) -> None:
         words.finding(task, one.prediction), size=13, bold=True, x=LEFT + indent, width=WIDTH - indent, after=0.8
     )
     if one.prediction is not None:
-        _answer(sheet, task, one, one.prediction)
+        _answer(sheet, content, one, one.prediction)
     draw_reasons(sheet, one)
     rows, columns = one.image.shape
     sheet.paragraph(
@@ -43,9 +43,11 @@ def _section(sheet: Sheet, task: Task, one: ImageDetails) -> None:
     sheet.set_y(draw_pictures(sheet, task, one, sheet.get_y(), _ROOM) + 2.0)
 
 
-def _answer(sheet: Sheet, task: Task, one: ImageDetails, prediction: Prediction) -> None:
+def _answer(sheet: Sheet, content: ReportContent, one: ImageDetails, prediction: Prediction) -> None:
     """The confidence in words, and the share of each class on a line, since bars stand for the leading image only."""
-    sheet.paragraph(words.confidence(task, prediction, overruled=one.overruled), after=0.6)
+    task, experimental = content.task, content.evidence is not None and content.evidence.experimental
+    told = words.confidence(task, prediction, overruled=one.overruled, experimental=experimental)
+    sheet.paragraph(told, after=0.6)
     if prediction.second is not None:
         sheet.paragraph(words.second_opinion(prediction), size=8.5, after=0.6)
     shares = zip(prediction.classes, prediction.probabilities, strict=True)

@@ -107,6 +107,7 @@ def printable_content(content: ReportContent) -> tuple[ReportContent, tuple[str,
             title=clean("model's name", evidence.title),
             trained_on=clean("model's description", evidence.trained_on),
             tested_on=clean("model's description", evidence.tested_on),
+            over_folds=clean("model's description", evidence.over_folds),
         )
     review = content.review
     if review is not None:

@@ -41,14 +41,19 @@ def finding(task: Task, prediction: Prediction | None) -> str:
     return task.class_info(prediction.label).finding
 
 
-def confidence(task: Task, prediction: Prediction, *, overruled: bool = False) -> str:
-    """What the confidence means, in one or two sentences."""
+def confidence(task: Task, prediction: Prediction, *, overruled: bool = False, experimental: bool = False) -> str:
+    """What the confidence means, in one or two sentences; ``experimental`` is the model that may know nothing."""
     share = prediction.confidence
     name = task.class_info(prediction.label).name
     if overruled:
         return (
             f"The model's figure for {name} is {percent(share)}. It is calibrated on images that pass the check, and "
             "this one did not: do not read it as a share of right answers."
+        )
+    if experimental:
+        return (
+            f"The model's figure for {name} is {percent(share)}. The model may be no better than chance: do not read "
+            "the figure as a share of right answers."
         )
     if prediction.verdict is Verdict.UNCERTAIN:
         # Both are rounded, and may look the same.

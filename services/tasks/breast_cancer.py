@@ -41,8 +41,12 @@ TASK = Task(
     ),
     labels={"negative": ("negative",), "positive": ("positive",)},
     image="film",
+    pictured="breast",
+    looks_for="cancer",
     detection_threshold=0.5,
     by_patient=True,
+    # The preparation lays the chest wall on the left and the pectoral muscle at the top.
+    mirrored=False,
     phantoms=FILMS,
     samples=FILMS,
 )

@@ -98,13 +98,16 @@ class ClassInfo:
 class Task:
     """One question that models answer about a slice.
 
-    ``labels`` says which classes each label of a corpus allows. ``image`` is what one picture is called.
+    ``labels`` says which classes each label of a corpus allows. ``image`` is what one picture is called, ``pictured``
+    what it shows and ``looks_for`` what its positive classes have in common, all as nouns.
     ``detection_threshold`` is set for a task of two classes, the second of them positive: from this probability of it
     on, that is the answer; an administrator may choose another for a version. A task without it answers with the
     likeliest class, or that it is uncertain. ``second_opinion`` is the key of another task whose model is asked about
     the same slice, so that the two can be compared. ``by_patient`` says that all images of a group are one patient's,
-    of whom figures are wanted too. ``phantoms`` are the keys of the drawn pictures on which its models test themselves,
-    ``samples`` of those that are offered to try. ``intended_use`` and ``limits`` go onto the cards of its models.
+    of whom figures are wanted too. ``mirrored`` says that a picture's mirror image is as good a picture, which training
+    and answers may show a network. ``phantoms`` are the keys of the drawn pictures on which its models test themselves
+    and which their gates count as known, ``samples`` of those that are offered to try. ``intended_use`` and ``limits``
+    go onto the cards of its models.
     """
 
     key: str
@@ -122,9 +125,12 @@ class Task:
     phantoms: tuple[str, ...]
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     image: str = "slice"
+    pictured: str = "head"
+    looks_for: str = "tumour"
     detection_threshold: float | None = None
     second_opinion: str = ""
     by_patient: bool = False
+    mirrored: bool = True
     samples: tuple[str, ...] = ()
 
     @property

@@ -86,9 +86,8 @@ def test_a_mammogram_goes_the_whole_way(app, driver, downloads):
     try_sample(driver, BREAST.samples[0])
     answer = see(driver, ".st-key-answer").text
     (finding,) = [info.finding for info in BREAST.classes if info.finding in answer]
-    assert (EXPERIMENTAL in answer) is card.may_be_chance
-    if card.may_be_chance:
-        assert answer.index(EXPERIMENTAL) < answer.index(finding)
+    # Over the folds the interval by patient begins under 0.6, however lucky the fold of the test is.
+    assert answer.index(EXPERIMENTAL) < answer.index(finding)
     assert all(caveat in answer for caveat in BREAST.caveats)
     assert "heat map" in see(driver, ".st-key-viewer img").get_attribute("alt")
 
@@ -96,11 +95,14 @@ def test_a_mammogram_goes_the_whole_way(app, driver, downloads):
     write(driver, "Name", "Marie Skłodowska")
     write(driver, "Hospital identifier", "FILM-0001")
     click(driver, "[class*='st-key-send_save_'] button")
+    # The drawn film is a DICOM file of somebody else.
+    click(driver, "[class*='st-key-same_'] label")
+    click(driver, "[class*='st-key-send_save_'] button")
     read(driver, "Course of events")
     click(driver, ".st-key-get_report button")
     report = downloaded(downloads, ".pdf")
     words = " ".join(" ".join(page.extract_text() for page in PdfReader(report).pages).split())
-    for word in ("Marie Skłodowska", finding, BREAST.caveats[0], *([EXPERIMENTAL] if card.may_be_chance else [])):
+    for word in ("Marie Skłodowska", finding, BREAST.caveats[0], EXPERIMENTAL):
         assert word in words, word
 
     go(driver, app.url, "history")

@@ -91,7 +91,7 @@ def listed(app) -> list[str]:
         ("awaiting_review", {"tumour", "healthy", "unsure", "refused"}, 14),
         ("uncertain_this_week", {"unsure"}, 2),
         ("refused_this_week", {"refused"}, 1),
-        ("tumours_suggested", {"tumour"}, 6),
+        ("findings_suggested", {"tumour"}, 6),
         ("studies", {"tumour", "healthy", "unsure", "refused"}, 14),
     ],
 )

@@ -74,7 +74,9 @@ def test_every_view_of_two_models(repository, sign_in, view):
     assert len({chart.proto.id for chart in charts}) == len(charts)
 
 
-@pytest.mark.parametrize("networks", [("ensemble",), ("efficientnetv2b0 4", "resnet50", "vgg16", "ensemble")], ids=len)
+@pytest.mark.parametrize(
+    "networks", [("ensemble 2",), ("efficientnetv2b0 4", "resnet50", "vgg16", "ensemble 2")], ids=len
+)
 def test_every_view_of_the_shipped_models(room, sign_in, networks):
     app = open_metrics(sign_in, *networks)
     assert len(app.table[0].value) == len(networks)

@@ -59,7 +59,7 @@ def a_large_film() -> bytes:
     )  # fmt: skip
 
 
-def test_a_large_mammogram_is_answered_with_its_side_its_view_and_a_warning(ask):
+def test_a_large_mammogram_is_answered_with_its_side_its_view_and_a_warning(ask, repository):
     app = ask(BREAST, "analyse")
     app.file_uploader[0].set_value(("film.dcm", a_large_film(), "application/dicom")).run()
     assert not app.exception
@@ -67,6 +67,8 @@ def test_a_large_mammogram_is_answered_with_its_side_its_view_and_a_warning(ask)
     assert app.header[0].value in {info.finding for info in BREAST.classes}
     assert EXPERIMENTAL in [warning.value for warning in app.warning]
     assert plain(BREAST.caveats[0]) in text(app)
+    shown = repository.card(repository.live_ref(BREAST.key)).test.confusion[1]
+    assert f"It finds {shown[1]} of the {sum(shown)} films that show cancer." in text(app)
     facts = dict(app.table[0].value.to_numpy().tolist())
     assert facts["Laterality"] == "left"
     assert facts["View"] == "MLO"
@@ -124,9 +126,11 @@ def test_the_board_counts_each_question_by_itself(ask, room):
     next(button for button in quick.button if button.label == "Look and save").click().run()
     assert "Synthetic · saved" in text(quick)
     app.switch_page("pages/results_board.py").run()
+    assert "Findings detected" in {metric.label for metric in app.metric}
     app.button_group(key="board_task").set_value(BREAST.key).run()
     assert not app.exception
     shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Cancers detected"] == str(board(store, doctor, StudyFilters(task=BREAST.key)).positive)
     assert shown["Studies"] == str(before[BREAST.key].studies + 2)
     assert shown["Patients"] == str(before[BREAST.key].patients + 2)
     assert board(store, doctor, StudyFilters(task=PRESENCE.key)) == before[PRESENCE.key]

@@ -24,7 +24,7 @@ LABELS = ("glioma", "meningioma", "pituitary", "notumor")
 def _no_graphs_left() -> Iterator[None]:
     """Keras keeps the graphs of every network that was built; a worker that runs many files would hold gigabytes."""
     yield
-    keras.backend.clear_session()
+    keras.utils.clear_session()
     gc.collect()
 
 

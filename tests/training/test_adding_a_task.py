@@ -6,22 +6,36 @@ The steps are those of docs/adding-a-task.md.
 from __future__ import annotations
 
 import csv
+from datetime import date
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from pypdf import PdfReader
 
+from services.analysis import Upload
 from services.batch import rows_of
 from services.imaging.limits import DEFAULT_LIMITS
 from services.inference.engine import Engine
 from services.inference.live import promote, set_threshold
 from services.inference.prediction import Verdict
 from services.inference.repository import ModelRepository
+from services.records.board import board, board_csv
+from services.records.demo import ensure_demo_accounts
+from services.records.filters import StudyFilters
+from services.records.history import find_studies
+from services.records.people import authenticate
+from services.records.schema import migrate
+from services.records.tables import PatientCreate, Role
+from services.settings import Settings
 from services.tasks import TASKS
 from services.tasks.drawn import OFFERED_HEADS
 from services.tasks.task import ClassInfo, GateSettings, PreparationSettings, Task
-from training.finished import FinishedRun, score_again
+from services.workflow import Details, Workbench
+from training.again import score_again
+from training.finished import FinishedRun
 from training.fit import fit
 from training.run import RunSettings, check_start
 
@@ -101,3 +115,26 @@ def test_a_catalogue_entry_is_enough(folder, tmp_path, monkeypatch):
     set_threshold(repository, ref, 0.999)
     (row,) = rows_of(engine, folder / "images" / "2.png", LAMP, None, DEFAULT_LIMITS)
     assert row["label"] == "off"
+    set_threshold(repository, ref, 0.5)
+    goes_through_the_house(repository, (folder / "images" / "1.png").read_bytes(), tmp_path)
+
+
+def goes_through_the_house(repository: ModelRepository, picture: bytes, tmp_path: Path) -> None:
+    """Report, history and results board, of which none knows a lamp."""
+    settings = Settings(_env_file=None, demo=True, var_dir=tmp_path / "var", models_dir=repository.root)
+    migrate(settings.database)
+    bench = Workbench.open(settings)
+    account = next(one for one in ensure_demo_accounts(bench.store) if one.role is Role.DOCTOR)
+    doctor = authenticate(bench.store, account.username, account.password)
+    analysis = bench.analyse(doctor, Upload(picture, "1.png"), task_key=LAMP.key)
+    details = Details(PatientCreate(name="Ada Lamp"), date(2026, 11, 30))
+    words = "".join(page.extract_text() for page in PdfReader(BytesIO(bench.report(doctor, [analysis], details))).pages)
+    assert LAMP.question in words
+    assert LAMP.classes[1].finding in " ".join(words.split())
+    view = bench.save(doctor, [analysis], details)
+    lamps = StudyFilters(task=LAMP.key)
+    (found,) = find_studies(bench.store, doctor, lamps).studies
+    assert (found.public_id, found.label) == (view.public_id, "on")
+    assert (board(bench.store, doctor, lamps).studies, board(bench.store, doctor, lamps).positive) == (1, 1)
+    assert LAMP.key in board_csv(bench.store, doctor, lamps).decode()
+    bench.store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -23,12 +24,14 @@ from services.inference.repository import ModelRepository
 from services.inference.scores import read_scores
 from services.settings import ROOT
 from services.tasks import get_task
+from tests.services.inference.versions import edit_card
 from training.__main__ import KEEP_MEMORY, app
+from training.again import WITH_PICTURES
 from training.corpus import read_corpora
 from training.evaluation.report import evaluate
 from training.evaluation.robustness import CHANGES
 from training.evaluation.shortcuts import VIEWS
-from training.finished import WITH_PICTURES, FinishedRun
+from training.finished import FinishedRun
 from training.run import RunError, read_settings, recipe_of
 
 pytestmark = pytest.mark.usefixtures("shallow_resnet")
@@ -139,6 +142,29 @@ def test_a_version_becomes_a_run_that_holds_what_it_ships(run, corpus, models, t
             app, ["adopt", "brain_tumor_type/resnet50/1", "--run", str(tmp_path / "again"), *arguments]
         )
         assert words in str(refused.exception)
+
+
+def test_an_ensemble_of_one_and_the_same_is_measured_as_that_one_is(run, corpus, others, models, tmp_path):
+    repository = ModelRepository(tmp_path)
+    shutil.copytree(models, tmp_path, dirs_exist_ok=True)
+    one = repository.live_ref("brain_tumor_type", "resnet50")
+    two = replace(one, version="2")
+    shutil.copytree(repository.folder(one), repository.folder(two))
+    edit_card(repository, two, version="2")
+    place = ["--models", str(tmp_path), "--cache", str(run / "cache")]
+    named = ["--data", str(corpus / "named"), "--data", str(corpus / "vague"), *place]
+    invoke("ensemble", "--of", str(one), "--of", str(two), *named)
+    own, joint = repository.evaluation(one), repository.evaluation(replace(one, network="ensemble", version="1"))
+    assert [(row.change, row.accuracy) for row in joint.robustness] == [(r.change, r.accuracy) for r in own.robustness]
+    assert joint.shortcuts == own.shortcuts
+    assert joint.outlines == own.outlines
+    assert joint.gate == own.gate
+    invoke("promote", "brain_tumor_type/ensemble/1", "--models", str(tmp_path))
+    again = invoke("evaluate", "--model", "ensemble", *named, "--others", str(others))
+    assert "every figure is the one it ships" in again
+    assert "mean" in invoke("heat", "--model", "ensemble", *named)
+    (report,) = repository.findings("brain_tumor_type").heat
+    assert [row.part for row in (*report.val, *report.test)] == ["named val", "named test"]
 
 
 def test_evaluate_says_when_the_images_are_others(corpus, models):

@@ -30,8 +30,9 @@ def test_it_refuses_what_it_learnt_to_and_what_nobody_had():
     assert not gate.known_kind(features(rng, -6, 50)).any()
 
 
-def test_strange_pictures_are_of_every_kind_and_in_range():
-    brains = np.stack([cv2.resize(draw(info.key), (224, 224)) for info in PHANTOMS[:3]])
+@pytest.mark.parametrize("side", [64, 448])
+def test_strange_pictures_are_of_every_kind_and_in_range(side):
+    brains = np.stack([cv2.resize(draw(info.key), (side, side)) for info in PHANTOMS[:3]])
     pictures = strange_pictures(brains, np.random.default_rng(1))
     assert len(pictures) == 7 * EACH
     assert all(p.dtype == np.float32 and p.min() >= 0 and p.max() <= 1 and p.ndim == 2 for p in pictures)
@@ -52,3 +53,12 @@ def test_other_pictures_come_with_their_part_and_what_simple_checks_say(tmp_path
     assert one.square.shape == (224, 224)
     with pytest.raises(CorpusError, match=r"holds no manifest.csv; name a folder that does with --others"):
         read_others([tmp_path], TASK)
+
+
+def test_of_a_large_folder_pictures_are_read_at_even_steps(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("training.gate.MOST", 3)
+    cv2.imwrite(str(tmp_path / "brain.png"), draw(PHANTOMS[0].key))
+    splits = ["train", "train", "val", "val", "test", "test", "test"]
+    with (tmp_path / "manifest.csv").open("w", newline="") as target:
+        csv.writer(target).writerows([["file", "split"], *(["brain.png", split] for split in splits)])
+    assert [other.part.split()[-1] for other in read_others([tmp_path], TASK)] == ["train", "val", "test"]

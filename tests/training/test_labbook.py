@@ -23,7 +23,8 @@ def run(tmp_path):
 def test_the_lowest_pass_is_found_by_the_newest_measure(run, tmp_path):
     (run / HISTORY).write_text("epoch,val_loss,val_calibrated\n0,0.1,0.4\n1,0.2,0.31234\n2,0.3,0.5\n", encoding="utf-8")
     entry = note(run, tmp_path / "book.json")
-    assert (entry.lowest, entry.best, entry.done, entry.passes) == (0.3123, 2, 3, 4)
+    assert (entry.lowest, entry.best, entry.progress) == (0.3123, 2, "3 of 4")
+    assert entry.model_copy(update={"passes": 0}).progress == "the last layer alone"
     assert (entry.measure, entry.started_from, entry.teachers) == ("val_calibrated", ("resnet6",), ("best",))
 
 

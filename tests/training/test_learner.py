@@ -11,10 +11,11 @@ import pytest
 
 from services.inference.networks import NETWORKS, build
 from services.inference.outline import with_outline
+from services.tasks import get_task
 from tests.training.drawn import SHALLOW_RESNET, TASK, write_settings
 from training.fit import compile_whole, fit
-from training.learner import TEACHER, Taught, with_teachers
-from training.run import BEST, RunError, RunSettings, check_start
+from training.learner import TEACHER, Regrouped, Taught, with_teachers
+from training.run import BEST, RunError, RunSettings, check_start, groups_between
 
 
 def test_the_lesson_is_the_cross_entropy_against_the_teacher():
@@ -52,6 +53,35 @@ def test_a_run_that_is_taught_ships_the_student_alone(corpus: Path, tmp_path: Pa
     taught = replace(alone, teachers=(str(tmp_path / "teacher"),), pixels=96)
     best = fit(taught, tmp_path / "student", cache=tmp_path / "cache")
     build("resnet50", 4).load_weights(best)
+
+
+def test_what_the_types_say_is_told_as_tumour_or_none():
+    groups = groups_between(TASK, get_task("brain_tumor_presence"))
+    assert groups == [[3], [0, 1, 2]]
+    logits = np.log(np.array([[0.2, 0.3, 0.1, 0.4], [0.05, 0.01, 0.04, 0.9]], np.float32)) + 2
+    told = np.asarray(keras.ops.softmax(Regrouped(groups)(logits)))
+    assert told == pytest.approx(np.array([[0.4, 0.6], [0.9, 0.1]]), abs=1e-5)
+
+
+def test_a_run_of_the_types_teaches_tumour_or_none(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(NETWORKS, "resnet50", SHALLOW_RESNET)
+    folders = (str(corpus / "named"), str(corpus / "vague"))
+    types = RunSettings(TASK.key, "smallcnn", folders, "none", passes=1, draws=8, batch=8, val_share=1.0)
+    write_settings(tmp_path / "types", types)
+    build("smallcnn", 4).save_weights(tmp_path / "types" / BEST)
+    settings = replace(
+        types, task="brain_tumor_presence", network="resnet50", teachers=(str(tmp_path / "types"),), pixels=96
+    )
+    check_start(settings)
+    best = fit(settings, tmp_path / "student", cache=tmp_path / "cache")
+    build("resnet50", 2).load_weights(best)
+
+
+@pytest.mark.parametrize("asked", ["breast_cancer", "brain_tumor_presence"])
+def test_a_teacher_whose_classes_are_no_labels_is_a_sentence(asked: str):
+    teacher = get_task("breast_cancer" if asked != "breast_cancer" else "brain_tumor_presence")
+    with pytest.raises(RunError, match=f"cannot teach {asked}"):
+        groups_between(teacher, get_task(asked))
 
 
 def test_a_teacher_that_is_no_finished_run_is_a_sentence(corpus: Path, tmp_path: Path):

@@ -44,6 +44,15 @@ def test_it_begins_with_the_weights_of_the_network(plain):
     assert with_outline(normalised, "vgg16").output["outline"].shape[1:] == (16, 16, 1)
 
 
+def test_a_network_that_answers_from_places_is_normalised_too():
+    places = build("smallcnn", 2, size=64, places=True)
+    normalised = with_normalisation(places, fresh_layers(places, "none"))
+    assert sum(layer.name.endswith(SUFFIX) for layer in normalised.layers) == 3
+    pictures = np.random.default_rng(5).random((2, 64, 64, 1)).astype(np.float32)
+    fold(normalised, places)
+    assert places.predict_on_batch(pictures) == pytest.approx(normalised.predict_on_batch(pictures), rel=1e-2, abs=1e-3)
+
+
 @pytest.mark.parametrize("network", ["efficientnet", "resnet50"])
 def test_networks_with_normalisation_of_their_own_stay(network):
     model = build(network, 4, size=64)

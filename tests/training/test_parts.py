@@ -11,6 +11,7 @@ import pytest
 
 from services.tasks import get_task
 from training.augment import Draws, Geometry, keras_cv_batches, numpy_batches, styled_batch
+from training.calibrate import fit_offset
 from training.corpus import (
     CorpusError,
     allowed_classes,
@@ -19,7 +20,7 @@ from training.corpus import (
     read_corpora,
     sampling_weights,
 )
-from training.losses import OutlineLoss, PartialLabelLoss
+from training.losses import OutlineLoss, PartialLabelLoss, PlacesLoss
 from training.placement import RandomPlacement
 from training.style import STYLES, restyle
 
@@ -59,6 +60,26 @@ def test_outline_loss_by_hand():
     assert loss == pytest.approx([np.log(2) + 1 - overlap, np.log(2), 0], rel=1e-5)
     better = np.where(share > 0, 8, -8).astype(np.float32)
     assert np.asarray(OutlineLoss().call(share, better))[0] < 0.1 * loss[0]
+
+
+def test_places_loss_by_hand():
+    share = np.zeros((3, 2, 2, 1), np.float32)
+    share[0, 0, 0] = 1
+    share[2] = -1
+    loss = np.asarray(PlacesLoss(found=5).call(share, np.zeros((3, 2, 2, 1), np.float32)))
+    assert loss == pytest.approx([2 * np.log(2), np.log(2), 0], rel=1e-5)
+
+
+def test_an_offset_that_was_added_is_found():
+    rng = np.random.default_rng(11)
+    truth = rng.random(4000) < 0.2
+    said = rng.normal(2 * truth - 3, 1)
+    log_odds = np.log(0.25) + 2 * (said + 2)  # by Bayes: equal spreads, means -3 and -1
+    logits = np.stack([-said / 2, said / 2], axis=1).astype(np.float32)
+    allowed = np.eye(2, dtype=np.float32)[truth.astype(int)]
+    there = float(log_odds[0] / 2 - said[0])
+    assert fit_offset(logits, allowed) == pytest.approx(there, abs=0.1)
+    assert fit_offset(logits + np.array([0, 7], np.float32), allowed) == pytest.approx(there - 7, abs=0.1)
 
 
 def write_manifest(folder, rows, head="file,label,source,sequence,fold,group"):

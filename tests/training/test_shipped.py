@@ -14,9 +14,10 @@ from services.inference.repository import ModelRepository
 from services.settings import ROOT
 from services.tasks import get_task
 from training.__main__ import app
+from training.again import differences
 from training.ensemble import joint_scores
 from training.evaluation.report import evaluate
-from training.finished import differences, measured_samples, score
+from training.scoring import measured_samples, score
 
 REPOSITORY = ModelRepository(ROOT / "saved_models")
 DEFAULTS = [REPOSITORY.live_ref(task) for task in REPOSITORY.live()]
@@ -38,7 +39,8 @@ def test_evaluate_prints_the_cards_figures_again(ref, shared_data, tmp_path):
     """All but those on changed pictures, which take minutes; test_commands has them on drawn slices."""
     card = REPOSITORY.card(ref)
     data = [argument for corpus in card.data.corpora for argument in ("--data", str(shared_data / corpus))]
-    others = [argument for name in ("not_mri", "mammograms") for argument in ("--others", str(shared_data / name))]
+    kinds = sorted({row.part.rsplit(" ", 1)[0] for row in REPOSITORY.evaluation(ref).gate if not row.belongs})
+    others = [argument for name in kinds for argument in ("--others", str(shared_data / name))]
     command = ["evaluate", *data, *others, "--task", ref.task, "--model", ref.network, "--version", ref.version]
     result = CliRunner().invoke(app, [*command, "--quick", "--cache", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +90,8 @@ def test_a_run_does_not_go_on_from_one_of_another_network(corpus, tmp_path):
     earlier = earlier_run(tmp_path / "earlier", settings(corpus, "none", "resnet50"))
     with pytest.raises(RunError, match="trained resnet50, which vgg16 cannot go on from"):
         check_start(settings(corpus, earlier))
+
+
+def test_places_are_for_one_class_to_detect(corpus):
+    with pytest.raises(RunError, match="omit --places"):
+        check_start(replace(settings(corpus, "none"), places=True))

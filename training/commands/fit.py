@@ -36,9 +36,12 @@ def train(
     ] = "imagenet",
     run: Run = RUN,
     cache: Cache = CACHE,
-    passes: Annotated[int, typer.Option(help="Passes over the drawn images.", min=1)] = 14,
+    passes: Annotated[int, typer.Option(help="Passes over the drawn images; 0 stops at the last layer.", min=0)] = 14,
     draws: Annotated[int, typer.Option(help="Images drawn a pass.", min=32)] = 4480,
     batch: Annotated[int, typer.Option(help="Images a step.", min=2)] = 32,
+    head_passes: Annotated[
+        int, typer.Option(help="Passes of the last layer alone, before the rest learns; --places solves it.", min=0)
+    ] = 1,
     rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 1.5e-4,
     val_share: Annotated[float, typer.Option(help="Share of the val groups kept for val; the rest trains.")] = 0.4,
     patience: Annotated[int, typer.Option(help="Passes without a lower val loss before the run ends.")] = 6,
@@ -58,6 +61,17 @@ def train(
     pixels: Annotated[
         int, typer.Option(help="Side of the slices it learns from; fewer cost less, 0 takes the task's own.", min=0)
     ] = 0,
+    places: Annotated[
+        bool,
+        typer.Option(help="Answer from the likeliest place, each of which learns the outlines; for small lesions."),
+    ] = False,
+    outline_weight: Annotated[
+        float, typer.Option(help="Weight of the outlines' lesson beside the labels' own, which has 1.", min=0)
+    ] = 0.5,
+    kept: Annotated[
+        list[str] | None,
+        typer.Option("--keep", help="Begin of the names of layers that stay as they begin; repeat for each."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides draws, augmentation and the head's first weights.")] = 1,
     mixed_precision: Annotated[bool, typer.Option(help="Compute in bfloat16 where it is faster.")] = False,
     resume: Annotated[
@@ -76,6 +90,7 @@ def train(
         passes=passes,
         draws=draws,
         batch=batch,
+        head_passes=head_passes,
         rate=rate,
         val_share=val_share,
         patience=patience,
@@ -84,6 +99,9 @@ def train(
         mixup=mixup,
         teachers=tuple(str(folder) for folder in teachers or ()),
         pixels=pixels,
+        places=places,
+        outline_weight=outline_weight,
+        kept=tuple(kept or ()),
         seed=seed,
         mixed_precision=mixed_precision,
     )
@@ -148,7 +166,9 @@ def average(
 def calibrate(
     run: Run = RUN,
     cache: Cache = CACHE,
-    flips: Annotated[bool, typer.Option(help="Average over the slice and its mirror image.")] = True,
+    flips: Annotated[
+        bool, typer.Option(help="Average over the picture and its mirror image, where the task's have one.")
+    ] = True,
 ) -> None:
     """Find temperature and threshold on val and keep them in --run."""
     found = finished_run(run, cache, flips=flips).calibrate()

@@ -38,7 +38,7 @@ def evaluate(
         refs = [ModelRef(task, *pair) for pair in repository.live()[task].versions.items()]
     shipped = {ref: repository.evaluation(ref) for ref in refs}
     load_backend()
-    from training.finished import differences, score_again
+    from training.again import differences, score_again
     from training.table import show
 
     differing = []
@@ -134,9 +134,10 @@ def heat(
     cache: Cache = CACHE,
     models: Models = MODELS,
 ) -> None:
-    """Score heat maps against radiologists' outlines: every method and layer on val, the best of them on test.
+    """Score heat maps against outlines or circles: every method and layer on val, the best of them on test.
 
-    A version's scores are kept for the metrics page, a run's in its folder's heat.json.
+    A version's scores are kept for the metrics page, a run's in its folder's heat.json, from which register takes the
+    heat map of the version.
     """
     from services.inference.findings import replaced
     from services.inference.prediction import ModelRef
@@ -145,9 +146,10 @@ def heat(
     if run:
         finished = finished_run(run, cache)
         from training.evaluation.heat import score_run, show
+        from training.run import HEAT
 
         report = score_run(finished)
-        (run / "heat.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (run / HEAT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     else:
         repository = ModelRepository(models)
         live = repository.live_ref(task, model or None)
@@ -168,6 +170,4 @@ def note(runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Fold
 
     for run in runs:
         entry = write(run)
-        typer.echo(
-            f"{entry.run}: {entry.done} of {entry.passes} passes, lowest {entry.measure or 'loss'} {entry.lowest}."
-        )
+        typer.echo(f"{entry.run}: passes {entry.progress}, lowest {entry.measure or 'loss'} {entry.lowest}.")

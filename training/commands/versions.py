@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.inference.backend import load_backend
-from training.commands import CACHE, MODELS, RUN, Cache, Models, Run, app, finished_run, version_ref
+from training.commands import CACHE, MODELS, NO_DATA, RUN, Cache, Data, Models, Run, app, finished_run, version_ref
 
 if TYPE_CHECKING:
     from services.inference.prediction import ModelRef
@@ -39,17 +39,25 @@ def register(
 @app.command()
 def ensemble(
     of: Annotated[list[str], typer.Option(metavar="TASK/NETWORK/VERSION", help="A member; repeat for each.")],
+    data: Data = NO_DATA,
+    cache: Cache = CACHE,
     models: Models = MODELS,
 ) -> None:
-    """Register the mean of several versions' calibrated answers as a version of its own, and print its figures."""
+    """Register the mean of several versions' calibrated answers as a version of its own, and print its figures.
+
+    Those on changed pictures and of outlines need the images that the members were measured on, and take minutes.
+    """
     from services.errors import ModelNotFound
     from services.inference.repository import ModelRepository
-    from training.ensemble import register_ensemble
-    from training.table import show
 
     if len(set(of)) < 2:
         raise ModelNotFound("An ensemble needs at least two different versions; name each with --of.")
-    ref, evaluation = register_ensemble(ModelRepository(models), [version_ref(version) for version in of])
+    load_backend()
+    from training.ensemble import register_ensemble
+    from training.table import show
+
+    members = [version_ref(version) for version in of]
+    ref, evaluation = register_ensemble(ModelRepository(models), members, data, cache)
     show(evaluation)
     typer.echo(f"Registered {ref}.")
 

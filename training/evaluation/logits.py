@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from services.inference.networks import LOGITS
+
 BATCH = 32
 Floats = NDArray[np.float32]
 
@@ -19,6 +21,11 @@ class Answering(Protocol):
 
     def predict_on_batch(self, x: Floats, /) -> Any:
         """Its outputs for views float32 (b, side, side, 1) in 0..1, by name where it has several."""
+
+
+def named(said: Any) -> dict[str, Any]:
+    """What a model gave, by name also where logits are all that it gives."""
+    return said if isinstance(said, dict) else {LOGITS: said}
 
 
 class Once:
@@ -59,7 +66,6 @@ def logits_of(model: Answering, images: NDArray[np.uint8], *, flips: bool) -> Fl
     """Logits float32 (n, classes) of prepared images uint8 (n, side, side); with ``flips`` the mean over both views."""
 
     def logits(views: Floats) -> Floats:
-        said = model.predict_on_batch(views)
-        return np.asarray(said["logits"] if isinstance(said, dict) else said, np.float32)
+        return np.asarray(named(model.predict_on_batch(views))[LOGITS], np.float32)
 
     return over_views(logits, images, flips=flips, maps=False)

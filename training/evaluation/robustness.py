@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import cv2
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -21,7 +20,7 @@ from services.inference.figures import RobustnessFigures
 from services.tasks.task import Task
 from training.corpus import Sample, allowed_classes
 from training.evaluation.figures import part_figures
-from training.evaluation.logits import logits_of
+from training.evaluation.logits import Answering, logits_of
 
 SLICES, SEED = 240, 7
 Change = Callable[[FloatImage, float], FloatImage]
@@ -83,7 +82,7 @@ CHANGES: dict[str, tuple[Change, str, tuple[float, ...]]] = {
 
 
 def robustness(
-    model: keras.Model, samples: Sequence[Sample], task: Task, temperature: float, *, flips: bool
+    model: Answering, samples: Sequence[Sample], task: Task, temperature: float, *, flips: bool
 ) -> tuple[RobustnessFigures, ...]:
     """The figures of the unchanged slices first, then of each change at each strength.
 

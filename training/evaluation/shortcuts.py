@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -23,7 +22,7 @@ from services.inference.figures import ShortcutFigures
 from services.tasks.task import Task
 from training.corpus import Sample, allowed_classes, load_images
 from training.evaluation.figures import Floats, part_figures
-from training.evaluation.logits import logits_of
+from training.evaluation.logits import Answering, logits_of
 from training.evaluation.outlines import head_of
 
 Squares = NDArray[np.uint8]
@@ -62,7 +61,7 @@ VIEWS: dict[str, Callable[[Squares], Squares]] = {
 
 
 def probe(
-    model: keras.Model, samples: Sequence[Sample], task: Task, cache: Path | None, *, flips: bool
+    model: Answering, samples: Sequence[Sample], task: Task, cache: Path | None, *, flips: bool
 ) -> tuple[ShortcutFigures, ...]:
     """Of each view the figures on test of a linear classifier fitted to train, and those of ``model``.
 

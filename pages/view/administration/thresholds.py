@@ -65,7 +65,8 @@ def choose(repository: ModelRepository, ref: ModelRef, changed: str) -> None:
             alt="Sensitivity and specificity by the threshold.", key="threshold_curves",
         )  # fmt: skip
     st.caption(
-        "The curves are those of the first line of the table. A lower threshold finds more and alarms more often. The "
+        "The curves are those of the first line of the table. A lower threshold finds more and alarms more often. A "
+        "threshold chosen by test images looks better on them than it will be: have a reason of the clinic's own. The "
         "change is written into the trail and holds for answers from then on; stored ones keep theirs."
     )
     if st.button("Let it hold", type="primary", icon=":material/tune:", disabled=asked == now, key="set_threshold"):

@@ -104,8 +104,9 @@ def _over_names(
 
 def presence(chosen: Chosen) -> None:
     st.markdown(
-        "Tumour against none, on sources and sequences whose labels say no more than that. The area under the curve is "
-        "the chance that a slice with a tumour gets a higher tumour score than one without."
+        f"{chosen.task.looks_for.capitalize()} against none, by source and sequence; the labels of some say no more "
+        f"than that. The area under the curve is the chance that a {chosen.task.image} with {chosen.task.looks_for} "
+        "gets a higher score than one without."
     )
     having = [model for model in chosen.models if model.figures.presence]
     _over_names(
@@ -119,13 +120,13 @@ def presence(chosen: Chosen) -> None:
         {
             "Images of": [plain(part.name) for _, part in parts],
             **_model_column([model for model, _ in parts], chosen),
-            "Images (tumours)": [f"{part.images:,} ({part.tumours:,})" for _, part in parts],
+            f"Images (with {chosen.task.looks_for})": [f"{part.images:,} ({part.tumours:,})" for _, part in parts],
             "AUC": [interval(part.auc, share=False) for _, part in parts],
             "Sensitivity": [interval(part.sensitivity) for _, part in parts],
             "Specificity": [interval(part.specificity) for _, part in parts],
             "Sensitivity at 95% specificity": [interval(part.sensitivity_at_95) for _, part in parts],
         },
-        "Tumour against none by source and sequence.",
+        f"{chosen.task.looks_for.capitalize()} against none by source and sequence.",
     )
 
 
@@ -165,10 +166,11 @@ def _class_lines(chosen: Chosen, kind: str, x: str, y: str) -> tuple[list[curves
 @st.fragment
 def threshold(chosen: Chosen) -> None:
     names = list(dict.fromkeys(name for model in chosen.models for name in model.figures.cuts))
+    word = chosen.task.looks_for
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Test images", names, key="cut_on", width=420)
-        cut = st.slider("Called a tumour from a probability of", 0.0, 1.0, 0.5, 0.005, key="cut", width=320)
-        share = st.slider("Of 100 patients, tumours", 1, 99, 20, key="prevalence", width=260) / 100
+        cut = st.slider("Detected from a probability of", 0.0, 1.0, 0.5, 0.005, key="cut", width=320)
+        share = st.slider(f"Of 100 patients, with {word}", 1, 99, 20, key="prevalence", width=260) / 100
     lines, rows = [], []
     for number, model in enumerate(chosen.models):
         cuts = model.figures.cuts.get(str(name))
@@ -189,13 +191,13 @@ def threshold(chosen: Chosen) -> None:
             "PPV": [DASH if row[3] is None else percent(row[3]) for row in rows],
             "NPV": [DASH if row[4] is None else percent(row[4]) for row in rows],
         },
-        "What this cut and this share of tumours come to.",
+        f"What this cut and this share of patients with {word} come to.",
     )
     st.caption(
-        "PPV: of those called a tumour, the share that has one. NPV: of those called none, the share without. Both for "
-        f"{100 * share:.0f} tumours among 100 patients."
+        f"PPV: of those with {word} detected, the share that has it. NPV: of the others, the share without. Both for "
+        f"{100 * share:.0f} with {word} among 100 patients."
     )
     curves.overlay(
-        lines, x="Called a tumour from this probability on", y="Share of the test images", mark=cut,
-        alt="Sensitivity and specificity by the probability from which a slice is called a tumour.", key="cuts",
+        lines, x="Detected from this probability on", y="Share of the test images", mark=cut,
+        alt=f"Sensitivity and specificity by the probability from which {word} is detected.", key="cuts",
     )  # fmt: skip

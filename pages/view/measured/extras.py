@@ -30,9 +30,9 @@ def outlines(chosen: Chosen) -> None:
 def gate(chosen: Chosen) -> None:
     st.markdown(
         "Before any class is shown, a picture is checked: simple rules of format, size, colour and rim, and whether "
-        "the model's own features are like those of the slices it learnt from. Pictures that are no brain MRI should "
-        "be refused, brain slices should not. A version that is not listed refuses by the simple rules alone; an "
-        "ensemble uses what its first member has learnt."
+        f"the model's own features are like those of the {chosen.task.image}s it learnt from. Pictures that are no "
+        f"{chosen.task.subject} should be refused, {chosen.task.subject}s should not. A version that is not listed "
+        "refuses by the simple rules alone; an ensemble uses what its first member has learnt."
     )
     rows = [(model.name, row) for model in chosen.models for row in model.figures.gate]
     table(

@@ -10,6 +10,7 @@ from pages.view import curves
 from pages.view.measured import Chosen, Measured, each, table
 from pages.view.words import DASH, class_name, interval, percent, plain
 from services.inference.card import Card
+from services.inference.ensemble import map_words
 from services.inference.figures import Estimate, Mistake
 from services.settings import get_settings
 from services.tasks.task import Task
@@ -27,20 +28,22 @@ def worse_pictures(chosen: Chosen) -> None:
         series.append(curves.Series(model.name, steps, [r.accuracy for r in rows]))
     curves.steps(
         series, x=f"{change}: {unit}", y="Accuracy", key="worse",
-        alt=f"Accuracy on the same {having[0].figures.robustness[0].images} test slices by {change}.",
+        alt=f"Accuracy on the same {having[0].figures.robustness[0].images} test images by {change}.",
     )  # fmt: skip
-    st.caption("The change is made to the decoded slice, before it is prepared for the model.")
+    st.caption(f"The change is made to the decoded {chosen.task.image}, before it is prepared for the model.")
 
 
 def shortcuts(chosen: Chosen) -> None:
     st.markdown(
-        "What can be told of a slice without seeing the head. A linear classifier is trained on each view alone: where "
-        "it beats chance, the pictures of the classes differ in how they were made, and a network could have learnt "
-        "that instead of the tumour. Beside it, what the network itself answers when it sees only that view."
+        f"What can be told of a {chosen.task.image} without seeing the {chosen.task.pictured}. A linear classifier is "
+        "trained on each view alone: where it beats chance, the pictures of the classes differ in how they were made, "
+        f"and a network could have learnt that instead of {chosen.task.looks_for}. Beside it, what the network itself "
+        "answers when it sees only that view."
     )
     having = [model for model in chosen.models if model.figures.shortcuts]
     first = having[0].figures.shortcuts
     views = list(dict.fromkeys(row.view for row in first))
+    shown = [view.replace("slice", chosen.task.image).replace("head", chosen.task.pictured) for view in views]
     linear = {row.view: row.recall for row in first if row.who != "network"}
     bars: list[tuple[str, list[Estimate | None]]] = [("linear classifier", [linear.get(v) for v in views])]
     for model in having:
@@ -48,8 +51,8 @@ def shortcuts(chosen: Chosen) -> None:
         bars.append((model.name, [own.get(view) for view in views]))
     chance = 1 / len(chosen.task.classes)
     curves.grouped_bars(
-        views, bars, y=f"Balanced accuracy (chance: {chance:.0%})", key="shortcuts",
-        alt="Balanced accuracy of a linear classifier and of the network on views that hide the head.",
+        shown, bars, y=f"Balanced accuracy (chance: {chance:.0%})", key="shortcuts",
+        alt="Balanced accuracy of a linear classifier and of the network on views that hide it.",
     )  # fmt: skip
 
 
@@ -83,10 +86,11 @@ def leak(chosen: Chosen) -> None:
 def crossval(chosen: Chosen) -> None:
     st.markdown(
         "A recipe trained once for each patient fold, each time without that fold, which then tests it. Pooled over "
-        "the folds, every patient is tested once by a model that never saw them."
+        "the folds, every patient is tested once by a model that never saw them. A version above may have had more "
+        "passes and pixels than its network's recipe here, which says how the folds differ."
     )
     rows = [
-        (figures.network_title, part)
+        (figures.recipe, part)
         for figures in chosen.findings.crossval
         for part in (*figures.folds, figures.pooled, *figures.sources)
     ]
@@ -101,49 +105,56 @@ def crossval(chosen: Chosen) -> None:
         },
         "Figures of each patient fold and of all folds together.",
     )
-    patients = [(figures.network_title, part) for figures in chosen.findings.crossval for part in figures.patients]
-    if patients:
-        table(
-            {
-                "Recipe": [plain(title) for title, _ in patients],
-                "Scored": [plain(part.name) for _, part in patients],
-                "AUC": [interval(part.auc, share=False) for _, part in patients],
-                "Sensitivity": [interval(part.sensitivity) for _, part in patients],
-                "Specificity": [interval(part.specificity) for _, part in patients],
-                "Patients": [f"{part.images:,}" for _, part in patients],
-            },
-            "Figures of all patients, each tested once.",
-        )
+    if chosen.task.detects is None:
+        return
+    key, image = chosen.task.detects.key, chosen.task.image
+    scored = [(one.recipe, part) for one in chosen.findings.crossval for part in one.detecting(key, image)]
+    table(
+        {
+            "Recipe": [plain(title) for title, _ in scored],
+            "Scored": [plain(part.name) for _, part in scored],
+            "AUC": [interval(part.auc, share=False) for _, part in scored],
+            "Precision and recall": [interval(part.pr_auc, share=False) for _, part in scored],
+            "Sensitivity": [interval(part.sensitivity) for _, part in scored],
+            "Specificity": [interval(part.specificity) for _, part in scored],
+            "Number": [f"{part.images:,}" for _, part in scored],
+        },
+        "Figures of all images and of all patients, each tested once.",
+    )
+    st.caption("“Precision and recall” is the area under their curve.")
 
 
 def heat(chosen: Chosen) -> None:
     st.markdown(
-        "Where radiologists outlined the tumour: the share of test slices whose hottest point lies inside the outline, "
-        "for the way that val chose and for plain Grad-CAM. The base rate is what a point thrown at the head would hit."
+        f"Where radiologists outlined the {chosen.task.looks_for}: the share of test images whose hottest point lies "
+        "inside the outline, for the way that val chose, the one that is served and plain Grad-CAM. The base rate is "
+        f"what a point thrown at the {chosen.task.pictured} would hit."
     )
     for model, report in chosen.heat:
         if len(chosen.heat) > 1:
             st.subheader(plain(model.name), anchor=False)
         ways = list(dict.fromkeys((row.method, row.layer) for row in report.test))
+        served = (model.card.heat_method, model.card.heat_layer)
+        words = {way: map_words(*way) + ", served" * (way == served) for way in ways}
         parts = list(dict.fromkeys(row.part for row in report.test))
         at = {(row.part, row.method, row.layer): row for row in report.test}
         bars: list[tuple[str, list[Estimate | None]]] = [
-            (f"{way[0]} at {way[1]}", [at[part, *way].pointing for part in parts]) for way in ways
+            (words[way], [at[part, *way].pointing for part in parts]) for way in ways
         ]
         bars.append(("base rate", [at[part, *ways[0]].base_rate for part in parts]))
         curves.grouped_bars(
             parts, bars, y="Hottest point inside the outline", key=f"heat {model.card.ref}",
-            alt="Share of tumour slices whose hottest point lies inside the outline.",
+            alt="Share of outlined images whose hottest point lies inside the outline.",
         )  # fmt: skip
         chance = {(found.method, found.layer): found.correlation for found in report.sanity}
         rows = report.test
         table(
             {
-                "Slices of": [f"{plain(row.part)} ({row.images})" for row in rows],
-                "Map": [f"{row.method} at {plain(row.layer)}" for row in rows],
+                "Images of": [f"{plain(row.part)} ({row.images})" for row in rows],
+                "Map": [plain(words[row.method, row.layer]) for row in rows],
                 "Within 8 pixels": [interval(row.near) for row in rows],
                 "Heat inside": [interval(row.inside) for row in rows],
-                "Heat off the head": [interval(row.outside_head) for row in rows],
+                f"Heat off the {chosen.task.pictured}": [interval(row.outside_head) for row in rows],
                 "IoU": [interval(row.iou, share=False) for row in rows],
                 "Like random weights": [
                     f"{chance[row.method, row.layer].value:.2f}" if (row.method, row.layer) in chance else DASH
@@ -249,9 +260,10 @@ def _card(task: Task, model: Measured) -> None:
 
 
 def _heat(card: Card) -> str:
+    words = plain(map_words(card.heat_method, card.heat_layer))
     if card.members:
-        return f"{card.heat_method} {plain(card.heat_layer)}, which are {', '.join(map(plain, card.members))}"
-    return f"{card.heat_method} at {plain(card.heat_layer)}" + ", mean of slice and mirror image" * card.flips
+        return f"{words}, which are {', '.join(map(plain, card.members))}"
+    return words + ", mean of slice and mirror image" * card.flips
 
 
 def _picture(row: Mistake) -> Path | None:

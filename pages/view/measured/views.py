@@ -11,7 +11,7 @@ VIEWS: dict[str, tuple[Callable[[Chosen], None], Callable[[Chosen], bool]]] = {
     "Confusion": (answers.confusion, lambda chosen: True),
     "Calibration": (answers.reliability, lambda chosen: True),
     "By source": (answers.by_part, lambda chosen: any(m.figures.breakdown for m in chosen.models)),
-    "Tumour or none": (answers.presence, lambda chosen: any(m.figures.presence for m in chosen.models)),
+    "Found or not": (answers.presence, lambda chosen: any(m.figures.presence for m in chosen.models)),
     "ROC": (answers.roc, lambda chosen: True),
     "Precision and recall": (answers.precision_recall, lambda chosen: any(m.figures.pr for m in chosen.models)),
     "Threshold": (answers.threshold, lambda chosen: any(m.figures.cuts for m in chosen.models)),

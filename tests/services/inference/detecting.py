@@ -60,6 +60,7 @@ def detecting_version(
         scores,
         repository,
         flips=True,
+        heat=None,
         outline=None,
         extras={},
     )

@@ -23,6 +23,15 @@ def test_keras_comes_without_a_line_of_its_own():
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "True\n")
 
 
+def test_what_came_with_it_is_not_looked_through_for_garbage():
+    answer = run(
+        "from services.inference.backend import load_backend\n"
+        "load_backend()\n"
+        "import gc; print(gc.get_freeze_count() > 100_000 > 10 * len(gc.get_objects()))"
+    )
+    assert answer.stdout == "True\n"
+
+
 def test_errors_pass_also_from_a_process_that_aborts():
     answer = run(
         "import os\n"

@@ -13,7 +13,8 @@ import pytest
 from services.errors import InferenceError, ModelDamaged, ModelMismatch, ModelNotFound
 from services.inference.card import CARD, SELF_TEST, WEIGHTS
 from services.inference.engine import load
-from services.inference.findings import Findings
+from services.inference.figures import Estimate
+from services.inference.findings import CrossvalFigures, Findings
 from services.inference.prediction import ModelRef
 from services.inference.repository import FINDINGS, LIVE, ModelRepository, Serving
 from services.settings import ROOT
@@ -128,6 +129,35 @@ def test_findings_of_a_task_without_a_version_are_kept(tmp_path):
     repository.keep("breast_cancer", Findings())
     assert repository.findings("breast_cancer") == Findings()
     assert [path.name for path in (tmp_path / "breast_cancer").iterdir()] == [FINDINGS]
+
+
+@pytest.mark.parametrize(
+    "where", ["a class", "a source or patients", "patients of the folds", "another network's folds"]
+)
+def test_one_interval_that_reaches_near_chance_is_enough(own_repository, where):
+    ref = own_repository.live_ref(TASK.key)
+    assert not own_repository.may_be_chance(ref)
+    card, low = own_repository.card(ref), Estimate(value=0.8, low=0.59, high=0.9)
+    (name, class_figures), *_ = card.test.classes.items()
+    near = card.test.model_copy(update={"classes": {name: class_figures.model_copy(update={"roc_auc": low})}})
+    row = card.presence[0].model_copy(update={"auc": low})
+    if where == "a class":
+        edit_card(own_repository, ref, test=near.model_dump(mode="json"))
+    elif where == "a source or patients":
+        edit_card(own_repository, ref, presence=[row.model_dump(mode="json")])
+    else:
+        network = "vgg16" if "another" in where else ref.network
+        figures = CrossvalFigures(
+            network=network, network_title="", passes=1, folds=(), pooled=card.test, sources=(), patients=(row,)
+        )
+        own_repository.keep(ref.task, Findings(crossval=(figures,)))
+    assert own_repository.may_be_chance(ref) is ("another" not in where)
+
+
+def test_what_answers_of_mammograms_says_that_it_may_be_chance():
+    shipped = ModelRepository(ROOT / "saved_models")
+    assert shipped.may_be_chance(shipped.live_ref("breast_cancer"))
+    assert not shipped.may_be_chance(shipped.live_ref("brain_tumor_presence"))
 
 
 def test_a_live_file_without_history_reads(own_repository):

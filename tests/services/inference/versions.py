@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,8 @@ def copy_version(repository: ModelRepository, *, macro_f1: float | None = None, 
     test = json.loads((repository.folder(old) / CARD).read_text())["test"]
     if macro_f1 is not None:
         test["macro_f1"]["value"] = macro_f1
-    edit_card(repository, new, version=new.version, test=test, **changes)
+    registered = datetime.now(UTC).replace(microsecond=0).isoformat()
+    edit_card(repository, new, version=new.version, test=test, registered=registered, **changes)
     return new
 
 

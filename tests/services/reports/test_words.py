@@ -46,6 +46,14 @@ def test_a_confidence_that_rounds_to_the_threshold_is_said_to_be_below(content, 
     assert ("just below" in words.confidence(content.task, unsure)) is told
 
 
+@pytest.mark.parametrize("verdict", [Verdict.ANSWERED, Verdict.UNCERTAIN])
+def test_a_model_that_may_know_nothing_promises_no_share_of_right_answers(content, verdict):
+    said = words.confidence(content.task, replace(content.lead.prediction, verdict=verdict), experimental=True)
+    assert "93.1%" in said
+    assert "of 100" not in said
+    assert "no better than chance" in said
+
+
 @pytest.mark.parametrize(
     ("at", "said"),
     [

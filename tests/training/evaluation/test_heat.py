@@ -134,7 +134,7 @@ def test_a_network_of_random_weights_agrees_with_itself_alone(shared_data):
     outlined = [s for s in read_corpora([shared_data / "brain_presence"], task) if s.mask]
     val = [s for s in outlined if s.part == "val"][:3]
     network = build("efficientnet", 4, size=task.preparation.size)
-    scoring = Scoring(network, "efficientnet", val, task, side=0, flips=False, cache=None)
+    scoring = Scoring(network, "efficientnet", val, task, side=0, places=False, flips=False, cache=None)
     wanted = [("Grad-CAM", "block4c_add")]
     found = scoring.figures("val", wanted, None)
     assert [(row.part, row.images) for row in found] == [("brain_presence val", 3)]
