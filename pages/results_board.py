@@ -13,7 +13,7 @@ from services.records.board import MOST_ON_BOARD, Board, board, board_csv
 from services.records.filters import StudyFilters
 from services.records.history import find_studies, order_of
 from services.records.rights import Action, may, require
-from services.tasks import get_task
+from services.tasks import TASKS, get_task
 
 NEWEST, PERIODS, EARLIEST = 20, 12, date(1900, 1, 1)
 
@@ -29,14 +29,15 @@ def page() -> None:
         rows.none_yet("leaderboard", fits)
         return
     word = acting.looked_for(filters.task)
-    share = percent(numbers.positive / numbers.answered) if numbers.answered else "none answered"
     with st.grid(4, min_column_width=150, gap="small", key="board"):
         st.metric("Patients", f"{numbers.patients:,}", border=True)
         st.metric("Studies", f"{numbers.studies:,}", border=True)
         st.metric(f"{word.capitalize()}s detected", f"{numbers.positive:,}", border=True)
-        st.metric("Share of the answered", share, border=True)
+        st.metric("Share of the answered", detected(numbers), border=True)
     if not numbers.whole:
         st.caption(f"Counted over the newest {MOST_ON_BOARD:,} studies, by study date. Choose days to count others.")
+    if len(numbers.by_task) > 1:
+        by_question(numbers)
     st.header("Over time", anchor=False)
     over_time(numbers, word)
     if not may(actor, Action.STUDY_FIND):
@@ -76,6 +77,27 @@ def asked() -> StudyFilters:
     )
 
 
+def detected(numbers: Board) -> str:
+    """The share with a finding among the answered."""
+    return percent(numbers.positive / numbers.answered) if numbers.answered else "none answered"
+
+
+def by_question(numbers: Board) -> None:
+    """What the sums above are made of: a row a question, since the answers to different ones are no one count."""
+    st.header("By question", anchor=False)
+    asked = [(task, numbers.by_task[task.key]) for task in TASKS.values() if task.key in numbers.by_task]
+    st.table(
+        {
+            "Question": [task.title for task, _ in asked],
+            "Studies": [f"{one.studies:,}" for _, one in asked],
+            "Answered": [f"{one.answered:,}" for _, one in asked],
+            "Detected": [f"{one.positive:,}" for _, one in asked],
+            "Share of the answered": [detected(one) for _, one in asked],
+        },
+        border="horizontal", hide_index=True, alt="Studies, answers and what was detected, a row a question.",
+    )  # fmt: skip
+
+
 def over_time(numbers: Board, word: str) -> None:
     """Studies with and without a finding in each of the last weeks that have any, and the share of those with one."""
     weeks: dict[date, list[int]] = {}
@@ -91,9 +113,10 @@ def over_time(numbers: Board, word: str) -> None:
         ("none detected", charts.muted(), [negative for _, negative, _ in counts]),
         ("uncertain or refused", None, [neither for _, _, neither in counts]),
     ]
-    charts.counts_by(names, series, what="Studies a week", key="board_weeks")
     shares = [positive / (positive + negative) if positive + negative else None for positive, negative, _ in counts]
-    charts.share_by(names, shares, what=f"Share with {word} detected", key="board_share")
+    charts.counts_by(
+        names, series, what="Studies a week", key="board_weeks", shares=shares, share=f"Share with {word} detected"
+    )
     st.caption(
         f"By week of the study, the last {PERIODS} weeks that have any. Above: detected in the accent's colour, none "
         "detected in grey, uncertain and refused hatched. Below: the share detected among the answered."

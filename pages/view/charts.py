@@ -8,6 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.subplots import make_subplots
 
 from pages.view import theme
 from services.inference.figures import Estimate, PartFigures
@@ -240,10 +241,22 @@ def shades(number: int) -> list[str]:
     return ["#" + "".join(f"{round(a + (b - a) * step):02X}" for a, b in zip(*ends, strict=True)) for step in steps]
 
 
-def counts_by(periods: Sequence[str], series: Sequence[Series], *, what: str, key: str) -> None:
-    """Stacked counts over time; ``series`` are (name, colour, one count a period), hatched where there is no colour."""
+def counts_by(
+    periods: Sequence[str],
+    series: Sequence[Series],
+    *,
+    what: str,
+    key: str,
+    shares: Sequence[float | None] = (),
+    share: str = "",
+) -> None:
+    """Stacked counts over time; ``series`` are (name, colour, one count a period), hatched where there is no colour.
+
+    ``shares`` in 0..1, one a period with a gap where it is None, are drawn below the counts on the same periods;
+    ``share`` names them.
+    """
     muted = theme.palette().muted
-    figure = go.Figure()
+    figure = make_subplots(2 if shares else 1, 1, shared_xaxes=True, vertical_spacing=0.08)
     for name, colour, numbers in series:
         hatched = {"shape": "/", "fillmode": "replace", "fgcolor": muted, "size": 7, "solidity": 0.25}
         figure.add_bar(
@@ -256,29 +269,29 @@ def counts_by(periods: Sequence[str], series: Sequence[Series], *, what: str, ke
                 "pattern": {} if colour else hatched,
             },
             hovertemplate=f"{name}: %{{y}}<extra>%{{x}}</extra>",
+            row=1,
+            col=1,
         )
     legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal", "itemclick": False}
     figure.update_layout(barmode="stack", bargap=0.35, showlegend=True, legend=legend)
+    figure.update_yaxes(title=what, rangemode="tozero", dtick=_step(series), row=1, col=1)
+    said = f"{what} by period: " + "; ".join(f"{name} {sum(numbers)}" for name, _, numbers in series)
+    if shares:
+        said += f". {_share_below(figure, periods, shares, share)}"
     figure.update_xaxes(type="category", showgrid=False, tickangle=0)
-    figure.update_yaxes(title=what, rangemode="tozero", dtick=_step(series))
-    said = "; ".join(f"{name} {sum(numbers)}" for name, _, numbers in series)
-    show(figure, f"{what} by period: {said}.", height=330, key=key, top=56)
+    show(figure, f"{said}.", height=570 if shares else 330, key=key, top=56)
 
 
-def share_by(periods: Sequence[str], shares: Sequence[float | None], *, what: str, key: str) -> None:
-    """A share in 0..1 over time, with a gap where there is none."""
+def _share_below(figure: go.Figure, periods: Sequence[str], shares: Sequence[float | None], share: str) -> str:
     colour = theme.palette().accent
-    figure = go.Figure(
-        go.Scatter(
-            x=list(periods), y=list(shares), mode="lines+markers", line={"color": colour, "width": 2},
-            marker={"size": 9, "color": colour}, hovertemplate="%{x}: %{y:.1%}<extra></extra>",
-        )
+    figure.add_scatter(
+        x=list(periods), y=list(shares), mode="lines+markers", line={"color": colour, "width": 2}, showlegend=False,
+        marker={"size": 9, "color": colour}, hovertemplate="%{x}: %{y:.1%}<extra></extra>", row=2, col=1,
     )  # fmt: skip
-    figure.update_xaxes(type="category", showgrid=False, tickangle=0)
-    figure.update_yaxes(title=what, range=[-0.03, 1.05], tickformat=".0%")
+    figure.update_yaxes(title=share, range=[-0.03, 1.05], tickformat=".0%", row=2, col=1)
     named = zip(periods, shares, strict=True)
-    said = "; ".join(f"{p.replace('<br>', ' ')} {'none' if s is None else f'{100 * s:.0f}%'}" for p, s in named)
-    show(figure, f"{what} by period: {said}.", height=240, key=key)
+    told = "; ".join(f"{p.replace('<br>', ' ')} {'none' if s is None else f'{100 * s:.0f}%'}" for p, s in named)
+    return f"{share} by period: {told}"
 
 
 def _step(series: Sequence[Series]) -> int:

@@ -22,6 +22,7 @@ from services.records.tables import PredictionRow, Study
 
 COLUMNS = (
     "study", "saved (UTC)", "study date", "patient", "hospital identifier", "task", "verdict", "answer", "confidence",
+    "model", "review", "finding of the review",
 )  # fmt: skip
 # A board is there to say how many there are, so it counts far past where the home page ends; more takes seconds.
 MOST_ON_BOARD = 20_000
@@ -29,9 +30,10 @@ MOST_ON_BOARD = 20_000
 
 @dataclass(frozen=True)
 class Day:
-    """The studies of one study date: how many, how many were answered, and how many of these with a finding."""
+    """One task's studies of one study date: how many, how many were answered, and how many of these with a finding."""
 
     date: date
+    task: str
     studies: int
     answered: int
     positive: int
@@ -39,10 +41,16 @@ class Day:
 
 @dataclass(frozen=True)
 class Board:
-    """The studies that fit, of how many ``patients``, by ``days`` with any, oldest first."""
+    """The studies that fit, of how many ``patients``, by ``days`` and tasks with any, oldest first."""
 
     patients: int
     days: tuple[Day, ...]
+
+    @property
+    def by_task(self) -> dict[str, Board]:
+        """The same numbers for each task alone, but for the patients, of whom one may have studies of several."""
+        tasks = sorted({day.task for day in self.days})
+        return {task: Board(0, tuple(day for day in self.days if day.task == task)) for task in tasks}
 
     @property
     def studies(self) -> int:
@@ -83,6 +91,7 @@ def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Bo
         by_day = (
             select_numbers(
                 col(Study.study_date),
+                col(Study.task),
                 func.count(),
                 func.sum(case((answered, 1), else_=0)),
                 func.sum(case((and_(answered, positive()), 1), else_=0)),
@@ -90,8 +99,8 @@ def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Bo
             .select_from(Study)
             .join(latest, latest.c.id == col(Study.id))
             .outerjoin(PredictionRow, own_answer())
-            .group_by(col(Study.study_date))
-            .order_by(col(Study.study_date))
+            .group_by(col(Study.study_date), col(Study.task))
+            .order_by(col(Study.study_date), col(Study.task))
         )
         people = (
             select_numbers(func.count(func.distinct(Study.patient_id)))
@@ -100,7 +109,8 @@ def board(store: Store, actor: Actor, filters: StudyFilters | None = None) -> Bo
         )
         days = session.connection().execute(by_day).all()
         patients = session.connection().execute(people).scalar_one()
-    return Board(int(patients), tuple(Day(day, *(int(number or 0) for number in numbers)) for day, *numbers in days))
+    counted = (Day(day, task, *(int(number or 0) for number in numbers)) for day, task, *numbers in days)
+    return Board(int(patients), tuple(counted))
 
 
 def board_csv(store: Store, actor: Actor, filters: StudyFilters | None = None) -> bytes:
@@ -140,4 +150,7 @@ def _line(study: StudySummary) -> tuple[str, ...]:
         study.verdict.value,
         study.label or "",
         "" if study.confidence is None else f"{study.confidence:.4f}",
+        study.model or "",
+        study.state.value,
+        study.reviewed or "",
     )

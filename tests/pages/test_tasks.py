@@ -116,6 +116,7 @@ def test_a_picture_without_a_contour_is_refused_with_its_reason(ask, room, kind,
 
 def test_the_board_counts_each_question_by_itself(ask, room):
     doctor, store = room.actor(Role.DOCTOR), room.bench.store
+    fill(ask(PRESENCE, "quick"), "Edith", as_png("axial_t1c_meningioma"))
     before = {task.key: board(store, doctor, StudyFilters(task=task.key)) for task in (PRESENCE, BREAST)}
     app = fill(ask(BREAST, "quick"), "Grace", as_png("film_right_mlo_fatty"))
     assert not app.error
@@ -127,6 +128,13 @@ def test_the_board_counts_each_question_by_itself(ask, room):
     assert "Synthetic · saved" in text(quick)
     app.switch_page("pages/results_board.py").run()
     assert "Findings detected" in {metric.label for metric in app.metric}
+    asked = next(table.value for table in app.table if "Share of the answered" in table.value.columns)
+    detected = dict(zip(asked["Question"], asked["Detected"], strict=True))
+    assert detected[BREAST.title] == str(board(store, doctor, StudyFilters(task=BREAST.key)).positive)
+    assert PRESENCE.title in detected
+    rows = [one.value for one in app.markdown if "●" in one.value or "○" in one.value]
+    marked = [row.endswith(":material/science: experimental]") for row in rows]
+    assert marked[:3] == [True, True, False]
     app.button_group(key="board_task").set_value(BREAST.key).run()
     assert not app.exception
     shown = {metric.label: metric.value for metric in app.metric}

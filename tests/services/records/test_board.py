@@ -16,9 +16,12 @@ from services.inference.prediction import ModelRef, Opinion, Prediction, Verdict
 from services.records.board import COLUMNS, board, board_csv
 from services.records.database import reading
 from services.records.filters import StudyFilters
+from services.records.history import Sort, find_studies
+from services.records.reviews import NewReview, save_review
 from services.records.studies import get_study, save_study
 from services.records.tables import AuditEvent, Role, State
 from services.tasks import get_task
+from tests.services.records.test_reviews import override, pdf
 
 PRESENCE = get_task("brain_tumor_presence")
 
@@ -56,9 +59,12 @@ def _of(new, changes):
 def test_numbers_are_counted_by_day(store, doctor, saved):
     found = board(store, doctor)
     assert (found.patients, found.studies, found.answered, found.positive) == (5, 5, 4, 3)
-    assert [(day.date.day, day.studies, day.answered, day.positive) for day in found.days] == [
-        (6, 2, 2, 1), (13, 2, 2, 2), (14, 1, 0, 0),
+    presence, kind = PRESENCE.key, "brain_tumor_type"
+    assert [(day.date.day, day.task, day.studies, day.answered, day.positive) for day in found.days] == [
+        (6, presence, 2, 2, 1), (13, presence, 1, 1, 1), (13, kind, 1, 1, 1), (14, kind, 1, 0, 0),
     ]  # fmt: skip
+    alone = {task: (one.studies, one.answered, one.positive) for task, one in found.by_task.items()}
+    assert alone == {presence: (3, 3, 2), kind: (2, 1, 1)}
 
 
 @pytest.mark.parametrize(
@@ -80,11 +86,15 @@ def test_filters_hold_for_numbers_and_table_alike(store, doctor, saved, filters,
 
 
 def test_the_table_is_newest_first_and_holds_no_formula(store, doctor, saved):
+    eve = find_studies(store, doctor, sort=Sort.OLDEST).studies[0]
+    save_review(store, doctor, eve.public_id, NewReview(override(label="notumor")), pdf())
     rows = list(csv.reader(io.StringIO(board_csv(store, doctor).decode("utf-8-sig"))))
     assert tuple(rows[0]) == COLUMNS
     assert [row[3] for row in rows[1:]] == ["Dee", "Cyd", "Bea", "Ann", "'=Eve"]
-    assert rows[1][6:] == ["refused", "", ""]
-    assert rows[-1][5:] == ["brain_tumor_presence", "answered", "tumor", "0.9000"]
+    assert rows[1][6:] == ["refused", "", "", "", "awaiting", ""]
+    assert rows[-1][5:] == [
+        "brain_tumor_presence", "answered", "tumor", "0.9000", "efficientnet/1", "reviewed", "notumor",
+    ]  # fmt: skip
     with reading(store.engine) as session:
         events = session.exec(select(AuditEvent).where(col(AuditEvent.action) == "board.export")).all()
     assert [(event.who, event.object) for event in events] == [("doctor", "5 studies")]
