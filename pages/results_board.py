@@ -28,7 +28,7 @@ def page() -> None:
         fits = "No study fits these filters. Take one away." if filters != StudyFilters() else "No study is saved yet."
         rows.none_yet("leaderboard", fits)
         return
-    word = acting.looked_for(filters.task)
+    word = acting.looked_for(next(iter(numbers.by_task)) if len(numbers.by_task) == 1 else filters.task)
     with st.grid(4, min_column_width=150, gap="small", key="board"):
         st.metric("Patients", f"{numbers.patients:,}", border=True)
         st.metric("Studies", f"{numbers.studies:,}", border=True)

@@ -1,6 +1,6 @@
 """A handful of studies for the demo, so that its home and history pages are not empty: ``python -m tools.demo_data``.
 
-Run by ``make app``. The slices are Falx's own drawings and the patients are invented; the studies go the same way as
+Run by ``make app``. The pictures are Falx's own drawings and the patients are invented; the studies go the same way as
 any doctor's, through the workbench, and are made only where the demo doctor has none.
 """
 
@@ -23,19 +23,21 @@ from services.records.people import authenticate
 from services.records.rights import Actor
 from services.records.tables import Decision, PatientCreate, ReleaseCreate, ReviewCreate, Role, Sex
 from services.settings import get_settings
-from services.tasks import TASKS
 from services.workflow import Details, Workbench
 
 ZOE = ("Zoë Brännström", date(2001, 6, 21), Sex.FEMALE)
-# Sample, its seed (another head than the upload page's sample), as DICOM or PNG, the patient, days ago.
+TYPE, PRESENCE, BREAST = "brain_tumor_type", "brain_tumor_presence", "breast_cancer"
+# Task, sample, its seed (another than the upload page's sample has), as DICOM or PNG, the patient, days ago.
 STUDIES = (
-    ("coronal_t1c_meningioma", 12, "dicom", ("Agnieszka Żółkiewska", date(1961, 4, 3), Sex.FEMALE), 12),
-    ("axial_t2_healthy", 12, "png", ("Tomás Ó Súilleabháin", date(1990, 9, 17), Sex.MALE), 9),
-    ("sagittal_t1c_healthy", 25, "png", ZOE, 190),
-    ("coronal_t1c_pituitary", 20, "dicom", ("Ελένη Παπαδοπούλου", date(1978, 1, 30), Sex.FEMALE), 7),
-    ("axial_flair_glioma", 14, "dicom", ("Олександр Шевченко", date(1955, 11, 8), Sex.MALE), 4),
-    ("sagittal_t1c_healthy", 15, "png", ZOE, 2),
-    ("axial_t1c_glioma", 16, "dicom", ("José Muñoz Ibáñez", date(1969, 2, 14), Sex.MALE), 1),
+    (TYPE, "coronal_t1c_meningioma", 12, "dicom", ("Agnieszka Żółkiewska", date(1961, 4, 3), Sex.FEMALE), 12),
+    (TYPE, "axial_t2_healthy", 12, "png", ("Tomás Ó Súilleabháin", date(1990, 9, 17), Sex.MALE), 9),
+    (PRESENCE, "coronal_t1c_meningioma", 31, "png", ("Nguyễn Thị Hạnh", date(1984, 12, 2), Sex.FEMALE), 8),
+    (BREAST, "film_right_mlo_fatty", 31, "dicom", ("Amélie Côté", date(1958, 7, 27), Sex.FEMALE), 7),
+    (TYPE, "sagittal_t1c_healthy", 25, "png", ZOE, 190),
+    (TYPE, "coronal_t1c_pituitary", 20, "dicom", ("Ελένη Παπαδοπούλου", date(1978, 1, 30), Sex.FEMALE), 7),
+    (TYPE, "axial_flair_glioma", 14, "dicom", ("Олександр Шевченко", date(1955, 11, 8), Sex.MALE), 4),
+    (TYPE, "sagittal_t1c_healthy", 15, "png", ZOE, 2),
+    (TYPE, "axial_t1c_glioma", 16, "dicom", ("José Muñoz Ibáñez", date(1969, 2, 14), Sex.MALE), 1),
 )
 NOTE = (
     "The picture shows nothing unusual, and your headaches have another cause. We look again in half a year, as agreed."
@@ -57,16 +59,18 @@ def fill(bench: Workbench) -> int:
         return 0
     today = now().date()
     numbers: dict[str, int] = {}
-    for key, seed, kind, (name, born, sex), days in STUDIES:
+    served = bench.engine.repository.live()
+    answered = [study for study in STUDIES if study[0] in served]
+    for task, key, seed, kind, (name, born, sex), days in answered:
         number = numbers.setdefault(name, len(numbers) + 1)
         data, ending = (as_dicom(key, seed), "dcm") if kind == "dicom" else (as_png(key, seed), "png")
-        analysis = bench.analyse(doctor, Upload(data, f"{key}.{ending}"), task_key=next(iter(TASKS)))
+        analysis = bench.analyse(doctor, Upload(data, f"{key}.{ending}"), task_key=task)
         patient = PatientCreate(name=name, identifier=f"DEMO-{number:04d}", birth_date=born, sex=sex)
         # The header of a phantom names nobody of the demo.
         details = Details(patient, today - timedelta(days=days), description=phantom(key).title, same_person=True)
         bench.save(doctor, [analysis], details)
     release_one(bench, doctor)
-    return len(STUDIES)
+    return len(answered)
 
 
 def release_one(bench: Workbench, doctor: Actor) -> None:
