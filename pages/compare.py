@@ -11,7 +11,6 @@ from pages.view import acting, frame, rows
 from pages.view.measured import Chosen, Measured
 from pages.view.measured.views import SQUARE, VIEWS
 from pages.view.words import interval, plain
-from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
 from services.records.rights import Action, require
 from services.tasks import TASKS, get_task
@@ -47,14 +46,15 @@ def choose(repository: ModelRepository) -> Chosen | None:
         task = keys[0]
         if len(keys) > 1:
             task = st.selectbox("Task", keys, format_func=lambda key: get_task(key).title, key="compare_task")
-        serving = [ModelRef(task, network, version) for network, version in live[task].versions.items()]
         every = [ref for ref in refs if ref.task == task]
+        # In the repository's order, whatever was promoted last.
+        serving = [ref for ref in every if live[task].versions.get(ref.network) == ref.version]
         asked = st.pills(
             "Models", every, default=serving, selection_mode="multi", key=f"compare_models {task}", wrap=True,
             format_func=lambda ref: f"{repository.card(ref).network_title} {ref.version}"
             + (" (serves)" if ref in serving else ""),
         )  # fmt: skip
-    models = [Measured(repository.card(ref), repository.evaluation(ref)) for ref in asked or serving]
+    models = [Measured(repository.card(ref), repository.evaluation(ref)) for ref in every if ref in (asked or serving)]
     return Chosen(get_task(task), models, repository.findings(task))
 
 

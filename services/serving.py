@@ -8,7 +8,7 @@ two processes note one change, and none takes a change of the page for one by co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from pydantic import TypeAdapter
@@ -18,7 +18,7 @@ from services.errors import InferenceError
 from services.inference import live
 from services.inference.prediction import ModelRef
 from services.inference.repository import Change, ModelRepository, Replacing, Serving
-from services.inference.steps import steps_between
+from services.inference.steps import REASON, Step, steps_between
 from services.records import audit
 from services.records.database import reading, write
 from services.records.rights import Action, Actor, confirm, require
@@ -49,15 +49,20 @@ def promote_model(
     )
 
 
-def roll_back_model(store: Store, actor: Actor, repository: ModelRepository, task: str) -> Change:
-    """Undo the newest promotion of the task; see live.rollback. Raises NotAllowed, InferenceError."""
+def roll_back_model(
+    store: Store, actor: Actor, repository: ModelRepository, task: str, network: str | None = None
+) -> Change:
+    """Undo the newest promotion of the task, or of its ``network``; see live.rollback.
+
+    Raises NotAllowed, InferenceError.
+    """
     return _noted(
         store,
         actor,
         Action.MODEL_ROLLBACK,
         f"task {task}",
         repository,
-        lambda replacing: live.rollback(repository, task, replacing=replacing),
+        lambda replacing: live.rollback(repository, task, network, replacing=replacing),
     )
 
 
@@ -121,7 +126,8 @@ def _noted(
         def step(session: Session) -> None:
             told = _told_row(session)
             _tell(session, told, before)
-            audit.record(session, actor, action, what)
+            for said in _said(what, steps_between(before, serving)):
+                audit.record(session, actor, action, said)
             told.live = _as_text(serving)
             replace()
 
@@ -139,6 +145,12 @@ def _noted(
     finally:
         if not noted:
             audit.note(store.engine, actor, action, what, outcome)
+
+
+def _said(what: str, steps: Sequence[Step]) -> list[str]:
+    """``what`` was done, or which promotion it undid, and then why it was forced."""
+    undone = [step.what for step in steps if step.kind == "rollback"]
+    return [*(undone or [what]), *(step.what for step in steps if step.what.startswith(REASON))]
 
 
 def _told_row(session: Session) -> ServingNoted:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from services.inference.figures import Estimate, Evaluation
 from services.inference.repository import ModelRepository
 from services.settings import ROOT
+from tools.aims import BR35H, FLAIR, T1C, aims_table
 from tools.figures import filled, table
 from training.labbook import Entry, read_book
 
 PAGE = ROOT / "docs" / "experiments.md"
 # The heads of the table → the part of the test images whose AUC of tumour against none stands there.
-AUCS = {"AUC FLAIR": "brain_presence: lgg FLAIR", "AUC T1c": "brain_presence: lgg T1c",
-        "AUC Br35H": "brain_presence: br35h mixed against healthy slices of the other corpora"}  # fmt: skip
+AUCS = {"AUC FLAIR": FLAIR, "AUC T1c": T1C, "AUC Br35H": BR35H}
 
 
 def page() -> str:
     """docs/experiments.md with its tables written again."""
-    return filled(filled(PAGE.read_text(encoding="utf-8"), "runs", _runs()), "versions", _versions())
+    text = PAGE.read_text(encoding="utf-8")
+    for block, lines in (("runs", _runs()), ("versions", _versions()), ("aims", aims_table())):
+        text = filled(text, block, lines)
+    return text
 
 
 def _runs() -> list[str]:

@@ -6,7 +6,7 @@ import re
 
 from services.inference.card import Card
 from services.inference.ensemble import map_words
-from services.inference.figures import Estimate, Evaluation
+from services.inference.figures import Estimate, Evaluation, PartFigures
 from services.inference.findings import Findings, HeatFigures
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
@@ -155,13 +155,16 @@ def _findings(task: Task, repository: ModelRepository, found: Findings) -> list[
     if found.published:
         lines += ["## The published split, whose test images are no new patients", ""]
         lines += table(
-            ("network", "part of its test images", "images", "macro-F1", "accuracy"),
+            ("network", "part of its test images", "images", "accuracy", "in the proportions of the rest",
+             *(f"right of {c.name}" for c in task.classes)),
             [
-                (one.network_title, name, part.images, words(part.macro_f1), words(part.accuracy))
+                (one.network_title, name, part.images, words(part.accuracy),
+                 "–" if part is not one.seen or one.seen_alike is None else f"{one.seen_alike:.3f}",
+                 *(_right(part, c.key) for c in task.classes))
                 for one in found.published
-                for name, part in (("all", one.every), ("same slice in training", one.seen), ("the rest", one.others))
+                for name, part in one.parts
             ],
-        )
+        )  # fmt: skip
     if found.crossval:
         lines += [f"## Cross-validation by patient: {task.title}", ""]
         lines += table(
@@ -185,6 +188,12 @@ def _findings(task: Task, repository: ModelRepository, found: Findings) -> list[
             ],
         )  # fmt: skip
     return lines
+
+
+def _right(part: PartFigures, key: str) -> str:
+    """How much of a class is right, and of how many images."""
+    found = part.classes.get(key)
+    return f"{found.recall.value:.3f} of {found.images}" if found else "–"
 
 
 def _heat(rows: tuple[HeatFigures, ...]) -> list[str]:

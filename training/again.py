@@ -15,7 +15,9 @@ from services.inference.figures import Estimate, Evaluation
 from services.inference.outline import shipped_network
 from services.inference.prediction import ModelRef
 from services.inference.repository import ModelRepository
+from services.settings import ROOT, get_settings
 from services.tasks import get_task
+from training.corpus import CorpusError
 from training.ensemble import Joint, joint_scores, members_of
 from training.evaluation.estimated import measure_outlines
 from training.evaluation.logits import Answering, Once, named
@@ -24,7 +26,14 @@ from training.gate import FEATURES, Features, gate_figures, pooled_features, rea
 from training.scoring import from_pictures, measured_samples, score
 
 TOLERANCE = 0.002
-WITH_PICTURES = ("robustness", "shortcuts", "outlines", "gate")
+USUAL_HOME = ROOT.parent / "shared" / "data"
+# What takes pictures that a command may leave out, in words.
+WITH_PICTURES = {
+    "robustness": "worse pictures",
+    "shortcuts": "shortcuts",
+    "outlines": "estimated outlines",
+    "gate": "the input gate",
+}
 
 
 def score_again(
@@ -65,6 +74,28 @@ def score_again(
         features = Features(once[gated], flips=members[gated].flips)
         found["gate"] = gate_figures(gate, features, read_others(others, task), samples, task, cache)
     return evaluation.model_copy(update=found)
+
+
+def named_folders(card: Card, shipped: Evaluation) -> tuple[list[Path], list[Path]]:
+    """The folders of what a version was measured on, and of the pictures its input gate was tried on.
+
+    They lie in CORPORA_DIR, or where ``make train`` looks unless told. Raises CorpusError where one is not there.
+    """
+    home = get_settings().corpora_dir or USUAL_HOME
+    gated = dict.fromkeys(row.part.rsplit(" ", 1)[0] for row in shipped.gate)
+    names = (card.data.corpora, [name for name in gated if name not in card.data.corpora])
+    lacking = [name for part in names for name in part if not (home / name).is_dir()]
+    if lacking:
+        raise CorpusError(
+            f"{home} lacks {', '.join(lacking)}. Set CORPORA_DIR to the folder that holds them, or name each by --data."
+        )
+    folders, others = ([home / name for name in part] for part in names)
+    return folders, others
+
+
+def not_asked(shipped: Evaluation, evaluation: Evaluation) -> list[str]:
+    """What the version ships figures of that ``evaluation`` has none of."""
+    return [what for name, what in WITH_PICTURES.items() if getattr(shipped, name) and not getattr(evaluation, name)]
 
 
 def _asked_once(model: keras.Model, card: Card) -> Once:

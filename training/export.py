@@ -29,7 +29,12 @@ def export(repository: ModelRepository, ref: ModelRef, folder: Path) -> Path:
     card = repository.verify(ref)
     if card.members:
         raise RunError(f"{ref} averages {', '.join(card.members)}; export these one by one.")
-    if folder.exists() and any(folder.iterdir()):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        empty = not any(folder.iterdir())
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written ({error.strerror}); name an empty folder or a new one.") from error
+    if not empty:
         raise RunError(f"{folder} holds something already; name an empty folder or a new one.")
     network = shipped_network(repository, card)
     if isinstance(network.output, dict):
@@ -39,7 +44,6 @@ def export(repository: ModelRepository, ref: ModelRef, folder: Path) -> Path:
     if card.flips:
         logits = (logits + network(ops.flip(grey, axis=2))) / 2
     model = keras.Model(grey, ops.softmax(logits / card.temperature), name=f"{card.task}_{card.network}")
-    folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / MODEL)
     for name in (CARD, README_PAGE, SELF_TEST):
         shutil.copy(repository.folder(ref) / name, folder / name)

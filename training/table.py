@@ -86,10 +86,17 @@ def show_published(figures: PublishedFigures) -> None:
     table = Table(
         f"{figures.network_title} on {figures.split}", "images", "accuracy", "macro-F1", "precision", "recall"
     )
-    for part in (figures.every, figures.seen, figures.others):
+    for name, part in figures.parts:
         shares = (part.accuracy, part.macro_f1, part.precision, part.recall)
-        table.add_row(part.name, str(part.images), *map(_words, shares))
-    Console(width=170).print(table)
+        table.add_row(name, str(part.images), *map(_words, shares))
+    console = Console(width=170)
+    console.print(table)
+    if figures.seen_alike is None:
+        return
+    console.print(
+        f"With the classes in the same proportions, {figures.seen_alike:.1%} of those with the same slice in training "
+        f"and {figures.others.accuracy.value:.1%} of the rest are right."
+    )
 
 
 def show_crossval(figures: CrossvalFigures) -> None:

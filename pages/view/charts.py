@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
-from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -56,7 +55,9 @@ def show(figure: go.Figure, alt: str, *, height: int, key: str, top: int = 8, sa
     figure.update_yaxes(
         gridcolor=colours.line, zerolinecolor=colours.line, automargin=True, fixedrange=True, title_font_size=13
     )
-    st.plotly_chart(figure, theme=None, config=SAVED if saved else STILL, alt=alt, key=key)
+    named = {**SAVED["toImageButtonOptions"], "filename": f"falx {key}"}
+    config = {**SAVED, "toImageButtonOptions": named} if saved else STILL
+    st.plotly_chart(figure, theme=None, config=config, alt=alt, key=key)
 
 
 def accent() -> str:
@@ -283,10 +284,9 @@ def counts_by(
 
 
 def _share_below(figure: go.Figure, periods: Sequence[str], shares: Sequence[float | None], share: str) -> str:
-    colour = theme.palette().accent
     figure.add_scatter(
-        x=list(periods), y=list(shares), mode="lines+markers", line={"color": colour, "width": 2}, showlegend=False,
-        marker={"size": 9, "color": colour}, hovertemplate="%{x}: %{y:.1%}<extra></extra>", row=2, col=1,
+        x=list(periods), y=list(shares), mode="lines+markers", line={"color": accent(), "width": 2}, showlegend=False,
+        marker={"size": 9, "color": accent()}, hovertemplate="%{x}: %{y:.1%}<extra></extra>", row=2, col=1,
     )  # fmt: skip
     figure.update_yaxes(title=share, range=[-0.03, 1.05], tickformat=".0%", row=2, col=1)
     named = zip(periods, shares, strict=True)
@@ -295,6 +295,5 @@ def _share_below(figure: go.Figure, periods: Sequence[str], shares: Sequence[flo
 
 
 def _step(series: Sequence[Series]) -> int:
-    columns: Any = zip(*(numbers for _, _, numbers in series), strict=True)
-    highest = max((sum(column) for column in columns), default=0)
+    highest = max((sum(column) for column in zip(*(numbers for _, _, numbers in series), strict=True)), default=0)
     return max(1, -(-highest // 5))

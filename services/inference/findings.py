@@ -60,6 +60,23 @@ class PublishedFigures(Frozen):
     seen: PartFigures
     others: PartFigures
 
+    @property
+    def parts(self) -> tuple[tuple[str, PartFigures], ...]:
+        """The three parts by what they are called."""
+        return ("all", self.every), ("same slice in training", self.seen), ("the rest", self.others)
+
+    @property
+    def seen_alike(self) -> float | None:
+        """The accuracy on ``seen`` if its classes had the shares that they have in ``others``; None if it lacks one.
+
+        The two parts hold different classes, some of which are easier than others, so only this may be compared with
+        the accuracy on ``others`` (direct standardisation). What is left of the gap is what the leak is worth.
+        """
+        if not self.others.classes.keys() <= self.seen.classes.keys():
+            return None
+        right = (found.images * self.seen.classes[key].recall.value for key, found in self.others.classes.items())
+        return sum(right) / self.others.images
+
 
 class Pair(Frozen):
     """Two models on the test images whose class is known.

@@ -125,7 +125,8 @@ class ModelRepository:
         return found
 
     def evaluation(self, ref: ModelRef) -> Evaluation:
-        """All of the version's figures; ModelDamaged where they do not read."""
+        """All of the version's figures; ModelNotFound where there is no such version, ModelDamaged if it has none."""
+        self.card(ref)
         path = self.folder(ref) / EVALUATION
         stamp = path.stat().st_mtime_ns if path.exists() else 0
         found: Evaluation = _read(Evaluation, "evaluation", path, stamp)

@@ -12,7 +12,9 @@ from services.inference.prediction import ModelRef
 from services.inference.repository import Change, Serving
 
 # An object of the trail has 100 characters.
-_REASON = 90
+_WIDTH = 90
+# How the step begins that says why a promotion was forced.
+REASON = "reason: "
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def _promoted(
 ) -> Iterator[Step]:
     ref = ModelRef(task, network, version or "none")
     yield Step("promote", f"model {ref} for {before or 'none'}{f' at {_moment(change.when)}' if change else ''}")
-    for line in textwrap.wrap(change.reason, _REASON) if change else ():
-        yield Step("promote", f"reason: {line}")
+    for line in textwrap.wrap(change.reason, _WIDTH) if change else ():
+        yield Step("promote", f"{REASON}{line}")
 
 
 def _key(change: Change) -> tuple[datetime, str, str]:

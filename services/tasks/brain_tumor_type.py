@@ -61,7 +61,7 @@ TASK = Task(
         "One slice is judged, not a study.",
         "Every tumour with a known type is contrast-enhanced T1, most from two hospitals; other sequences and scanners "
         "were seen only as tumour or none.",
-        "Healthy slices are few and alike: 617 pictures of far fewer heads.",
+        "Healthy slices are few and alike: many pictures of the same heads.",
         "Groups are runs of slices, slightly finer than patients, so intervals may be slightly too narrow.",
         "Metastases, abscesses, bleeding, malformations and the state after surgery are unknown to the model.",
     ),

@@ -50,6 +50,13 @@ def test_a_version_is_refused_then_forced_then_undone(repository, sign_in):
     assert repository.live_ref(TASK.key) == worse
     assert json.loads((repository.root / "live.json").read_text())[TASK.key]["history"][0]["reason"] == "*new* scanner"
     assert any("What changed for" in header.value for header in app.header)
+    assert next(field for field in app.text_input if "reason" in field.label).value == ""
+    with repository.changing() as live:
+        before = live[TASK.key].history
+        later = before[-1].model_copy(update={"network": "resnet50", "version": "1", "before": "1"})
+        live[TASK.key] = live[TASK.key].model_copy(update={"history": (*before, later)})
+    app = app.run()
+    assert "Undo resnet50 1" in {button.label for button in app.button}
     app = press(app, f"Undo {worse.network} {worse.version}")
     assert not app.error
     assert "undone" in app.success[0].value

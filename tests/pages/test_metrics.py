@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from pages.view.measured.views import VIEWS
-from services.inference.figures import predictive_values
+from services.inference.figures import Estimate, predictive_values
 from services.inference.findings import CrossvalFigures, Findings, PublishedFigures
 from services.inference.repository import ModelRepository
 from services.records.tables import Role
@@ -82,6 +82,20 @@ def test_every_view_of_the_shipped_models(room, sign_in, networks):
     assert len(app.table[0].value) == len(networks)
     for view in app.segmented_control(key="compare_view").options:
         show(app, view)
+
+
+def test_what_the_leak_is_worth_is_told_with_the_classes_alike(repository, sign_in):
+    (figures,) = repository.findings(TASK.key).published
+    fewer = figures.others.model_copy(update={"accuracy": Estimate(value=0.5, low=0.4, high=0.6)})
+    repository.keep(TASK.key, repository.findings(TASK.key).model_copy(
+        update={"published": (figures.model_copy(update={"others": fewer}),)}))  # fmt: skip
+    app = show(open_metrics(sign_in, "resnet50"), "Published split")
+    share = 100 * figures.seen.accuracy.value
+    assert f"{share - 50:.1f} points for RESNET50 ({share:.1f}% against 50.0%)" in text(app)
+    split = next(table.value for table in app.table if "In the proportions of the rest" in table.value.columns)
+    assert list(split["In the proportions of the rest"]) == ["–", f"{share:.1f}%", "–"]
+    images = figures.every.classes["glioma"].images
+    assert all(cell.endswith(f" of {images}") for cell in split["Right of glioma"])
 
 
 def test_an_older_version_shows_what_it_has(repository, sign_in):

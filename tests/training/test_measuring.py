@@ -12,7 +12,9 @@ from services.errors import ModelNotFound
 from services.inference.repository import ModelRepository
 from services.settings import ROOT
 from tests.services.inference.scored import TASK, add_measured
+from training import again
 from training.__main__ import app
+from training.corpus import CorpusError
 
 
 @pytest.fixture
@@ -26,6 +28,20 @@ def repository(tmp_path: Path) -> ModelRepository:
             update={"default": "efficientnet", "versions": {"efficientnet": live.version}, "history": ()}
         )
     return own
+
+
+def test_folders_that_are_not_named_are_looked_for(repository, tmp_path, monkeypatch):
+    ref = repository.live_ref(TASK.key)
+    card, shipped = repository.card(ref), repository.evaluation(ref)
+    monkeypatch.setattr(again, "USUAL_HOME", tmp_path / "home")
+    with pytest.raises(CorpusError, match=r"home lacks brain_mri, brain_presence, .*not_mri.* Set CORPORA_DIR"):
+        again.named_folders(card, shipped)
+    for name in ("brain_mri", "brain_presence", "mammograms", "not_mri"):
+        (tmp_path / "home" / name).mkdir(parents=True)
+    data, others = again.named_folders(card, shipped)
+    assert ([folder.name for folder in data], {folder.name for folder in others}) == (
+        ["brain_mri", "brain_presence"], {"mammograms", "not_mri"}
+    )  # fmt: skip
 
 
 def test_compare_keeps_every_two_that_serve(repository):

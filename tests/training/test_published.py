@@ -14,6 +14,7 @@ from services.imaging.decode import decode
 from services.imaging.phantom import PHANTOMS, draw
 from services.imaging.prepare import prepare
 from services.inference.calibration import probabilities
+from services.inference.figures import ClassFigures, Estimate, PartFigures
 from services.inference.findings import PublishedFigures, replaced
 from services.inference.scores import Scores
 from services.tasks import get_task
@@ -70,6 +71,8 @@ def test_what_leaked_is_counted_apart(split):
     found = published_figures(TASK, "vgg16", samples, scores, 1.0)
     assert (found.every.images, found.seen.images, found.others.images, found.trained) == (3, 2, 1, 4)
     assert (found.seen.accuracy.value, found.others.accuracy.value) == (1, 0)
+    # The rest holds healthy slices alone, of which seen has none.
+    assert found.seen_alike is None
     assert found.every.accuracy.value == pytest.approx(2 / 3, abs=1e-4)
     assert found.every.brier is not None
     expected = ((probabilities(logits) - np.eye(4)[[0, 1, 3]]) ** 2).sum(axis=1).mean()
@@ -80,6 +83,27 @@ def test_what_leaked_is_counted_apart(split):
     assert [figures.network for figures in kept] == ["efficientnet", "vgg16"]
     with pytest.raises(CorpusError, match="published split alone"):
         published_figures(TASK, "vgg16", read_corpora([split.parent], TASK), scores, 1.0)
+
+
+def test_what_was_seen_is_weighted_as_the_rest():
+    """Nine of ten gliomas and half of the healthy slices are right, of which the rest holds one and three."""
+
+    def part(**images: tuple[int, float]) -> PartFigures:
+        share = {key: Estimate(value=recall, low=0, high=1) for key, (_, recall) in images.items()}
+        classes = {
+            key: ClassFigures(precision=share[key], recall=share[key], f1=share[key], images=count)
+            for key, (count, _) in images.items()
+        }
+        whole = Estimate(value=0.5, low=0, high=1)
+        figures = dict.fromkeys(("accuracy", "precision", "recall", "macro_f1", "calibration_error"), whole)
+        number = sum(count for count, _ in images.values())
+        return PartFigures(name="part", images=number, groups=1, classes=classes, confusion=((1,),), **figures)
+
+    seen, others = part(glioma=(10, 0.9), notumor=(30, 0.5)), part(glioma=(1, 1.0), notumor=(3, 0.3))
+    figures = PublishedFigures(
+        network="vgg16", network_title="VGG16", split="s", trained=9, every=seen, seen=seen, others=others
+    )
+    assert figures.seen_alike == pytest.approx((1 * 0.9 + 3 * 0.5) / 4)
 
 
 @pytest.mark.parametrize(

@@ -35,16 +35,16 @@ NEAR = 0.05
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ref", DEFAULTS, ids=str)
-def test_evaluate_prints_the_cards_figures_again(ref, shared_data, tmp_path):
+def test_evaluate_prints_the_cards_figures_again(ref, shared_data, tmp_path, monkeypatch):
     """All but those on changed pictures, which take minutes; test_commands has them on drawn slices."""
     card = REPOSITORY.card(ref)
-    data = [argument for corpus in card.data.corpora for argument in ("--data", str(shared_data / corpus))]
-    kinds = sorted({row.part.rsplit(" ", 1)[0] for row in REPOSITORY.evaluation(ref).gate if not row.belongs})
-    others = [argument for name in kinds for argument in ("--others", str(shared_data / name))]
-    command = ["evaluate", *data, *others, "--task", ref.task, "--model", ref.network, "--version", ref.version]
+    monkeypatch.setattr("training.again.USUAL_HOME", shared_data)
+    command = ["evaluate", "--task", ref.task, "--model", ref.network, "--version", ref.version]
     result = CliRunner().invoke(app, [*command, "--quick", "--cache", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert "every figure is the one it ships" in result.output
+    shown = " ".join(result.output.split())
+    assert f"{ref}: not measured again: worse pictures, shortcuts." in shown
+    assert f"{ref}: every figure that was measured again is the one it ships." in shown
     assert f"{card.test.macro_f1.value:.3f}" in result.output
 
 

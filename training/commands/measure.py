@@ -13,7 +13,7 @@ from training.commands import CACHE, MODELS, NO_DATA, RUN, TASK, Cache, Data, Mo
 
 @app.command()
 def evaluate(
-    data: Data,
+    data: Data = NO_DATA,
     task: TaskKey = TASK,
     model: Annotated[str, typer.Option(help="Network; the one that answers by default unless given.")] = "",
     version: Annotated[str, typer.Option(help="Version; the live one unless given.")] = "",
@@ -25,33 +25,42 @@ def evaluate(
     cache: Cache = CACHE,
     models: Models = MODELS,
 ) -> None:
-    """Score registered versions again and print their figures; exit 1 where one differs from the shipped one."""
+    """Score registered versions again and print their figures; exit 1 where one differs from the shipped one.
+
+    Without --data it takes the folders that the version's card and gate name, in CORPORA_DIR or ../shared/data.
+    """
     from services.inference.prediction import ModelRef
     from services.inference.repository import ModelRepository
+    from services.tasks import get_task
 
     if every and (model or version):
         raise typer.BadParameter("--all takes every network, so it goes with neither --model nor --version.")
     repository = ModelRepository(models)
+    get_task(task)
     live = repository.live_ref(task, model or None)
     refs = [ModelRef(task, live.network, version) if version else live]
     if every:
         refs = [ModelRef(task, *pair) for pair in repository.live()[task].versions.items()]
     shipped = {ref: repository.evaluation(ref) for ref in refs}
     load_backend()
-    from training.again import differences, score_again
+    from training.again import differences, named_folders, not_asked, score_again
     from training.table import show
 
     differing = []
     for ref in refs:
         typer.echo(f"{ref}:")
-        evaluation = score_again(repository, ref, data, cache, others=others or (), quick=quick)
+        folders, other = (data, others or ()) if data else named_folders(repository.card(ref), shipped[ref])
+        evaluation = score_again(repository, ref, folders, cache, others=other, quick=quick)
         show(evaluation)
         found = differences(shipped[ref], evaluation)
         differing += found
         for line in found:
             typer.echo(f"differs from what {ref} ships: {line}", err=True)
+        left_out = not_asked(shipped[ref], evaluation)
+        if left_out:
+            typer.echo(f"{ref}: not measured again: {', '.join(left_out)}.")
         if not found:
-            typer.echo(f"{ref}: every figure is the one it ships.")
+            typer.echo(f"{ref}: every figure{' that was' * bool(left_out)} measured again is the one it ships.")
     if differing:
         raise typer.Exit(1)
 

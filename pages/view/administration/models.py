@@ -10,11 +10,12 @@ from pages.view.words import DASH, moment, plain
 from services.errors import FalxError
 from services.inference.live import last_change
 from services.inference.prediction import ModelRef
-from services.inference.repository import ModelRepository, Serving
+from services.inference.repository import Change, ModelRepository, Serving
 from services.serving import promote_model, roll_back_model
 from services.tasks import get_task
 
 _CHANGED = "admin_models_changed"
+_PROMOTED = "admin_models_promoted"
 
 
 def show() -> None:
@@ -65,7 +66,11 @@ def promotion(repository: ModelRepository, states: dict[ModelRef, str]) -> None:
     with st.container(key="column", width=560), st.form("promote", border=True):
         ref = st.selectbox("Version", refs, index=refs.index(newest), format_func=str)
         default = st.checkbox("Its network answers by default")
-        forced = st.text_input("Only to accept lower figures: the reason, which is kept", max_chars=200)
+        # A reason is of one promotion: the field is another, and empty, once one was made.
+        forced = st.text_input(
+            "Only to accept lower figures: the reason, which is kept", max_chars=200,
+            key=f"promote_reason_{st.session_state.get(_PROMOTED, 0)}",
+        )  # fmt: skip
         asked = st.form_submit_button("Check it and let it serve", type="primary", icon=":material/publish:")
     st.caption(
         "Its files, its self-test and its figures are checked first; if one is not right, nothing changes. Answers "
@@ -79,6 +84,7 @@ def promotion(repository: ModelRepository, states: dict[ModelRef, str]) -> None:
                 failures.show(error)
                 return
         st.session_state[_CHANGED] = f"{plain(str(ref))} serves."
+        st.session_state[_PROMOTED] = st.session_state.get(_PROMOTED, 0) + 1
         st.rerun()
 
 
@@ -97,17 +103,29 @@ def past(repository: ModelRepository, task: str, serving: Serving) -> None:
         },
         border="horizontal", hide_index=True, alt="Promotions, newest first.",
     )  # fmt: skip
-    index = last_change(serving)
-    if index is None:
-        return
-    change = serving.history[index]
-    # Named by the promotion, so that a press on a page that is out of date undoes nothing else.
-    if st.button(f"Undo {change.network} {change.version}", key=f"undo_{task}_{index}", icon=":material/undo:"):
-        with st.spinner("Loading the earlier version and asking it its self-test", show_time=True):
-            try:
-                roll_back_model(acting.store(), acting.person(), repository, task)
-            except FalxError as error:
-                failures.show(error)
-                return
-        st.session_state[_CHANGED] = f"{plain(f'{change.network} {change.version}')} is undone."
-        st.rerun()
+    networks = dict.fromkeys(change.network for change in newest_first)
+    undoable = [index for network in networks if (index := last_change(serving, network)) is not None]
+    with st.container(horizontal=True, key=f"undo_{task}"):
+        # Named by the promotion, so that a press on a page that is out of date undoes nothing else.
+        pressed = [
+            index
+            for index in undoable
+            if st.button(
+                f"Undo {serving.history[index].network} {serving.history[index].version}",
+                key=f"undo_{task}_{index}", icon=":material/undo:",
+            )
+        ]  # fmt: skip
+    for index in pressed:
+        undo(repository, task, serving.history[index])
+
+
+def undo(repository: ModelRepository, task: str, change: Change) -> None:
+    """Take the newest promotion of its network back."""
+    with st.spinner("Loading the earlier version and asking it its self-test", show_time=True):
+        try:
+            roll_back_model(acting.store(), acting.person(), repository, task, change.network)
+        except FalxError as error:
+            failures.show(error)
+            return
+    st.session_state[_CHANGED] = f"{plain(f'{change.network} {change.version}')} is undone."
+    st.rerun()

@@ -56,33 +56,6 @@ def shortcuts(chosen: Chosen) -> None:
     )  # fmt: skip
 
 
-def leak(chosen: Chosen) -> None:
-    st.markdown(
-        "Most published figures for this task come from a split of a public collection whose test images show, for the "
-        "most part, slices that are also in its training part, often mirrored. A model can remember those instead of "
-        "recognising a tumour, so its figure there says little about the next patient. The honest figure is that by "
-        "patient: of patients of whom the model has seen nothing."
-    )
-    by_patient = {model.card.network: model.figures.test.accuracy for model in chosen.models}
-    rows = [figures for figures in chosen.findings.published if figures.network in by_patient] or list(
-        chosen.findings.published
-    )
-    groups = [figures.network_title for figures in rows]
-    curves.grouped_bars(
-        groups,
-        [
-            ("published split, all test images", [f.every.accuracy for f in rows]),
-            ("published split, slices not in training", [f.others.accuracy for f in rows]),
-            ("by patient", [by_patient.get(f.network) for f in rows]),
-        ],
-        y="Accuracy", key="leak", alt="Accuracy on the published split and on new patients.",
-    )  # fmt: skip
-    st.caption(
-        "On the published split a network is trained on that split alone; the bar by patient is of the version chosen "
-        "above, which may have had more passes and pixels. The leak is the gap between the two bars of the split."
-    )
-
-
 def crossval(chosen: Chosen) -> None:
     st.markdown(
         "A recipe trained once for each patient fold, each time without that fold, which then tests it. Pooled over "
@@ -131,7 +104,7 @@ def heat(chosen: Chosen) -> None:
         f"what a point thrown at the {chosen.task.pictured} would hit."
     )
     for model, report in chosen.heat:
-        if len(chosen.heat) > 1:
+        if len(chosen.models) > 1:
             st.subheader(plain(model.name), anchor=False)
         ways = list(dict.fromkeys((row.method, row.layer) for row in report.test))
         served = (model.card.heat_method, model.card.heat_layer)
@@ -194,8 +167,12 @@ def agreement(chosen: Chosen) -> None:
 def _points(difference: Estimate) -> str:
     """A difference of shares in points of a hundred, with its interval."""
     shares = (difference.value, difference.low, difference.high)
-    value, low, high = (f"{100 * share:+.1f}".replace("-", "−") for share in shares)
+    value, low, high = (_signed(share) for share in shares)
     return f"{value} points ({low} to {high})"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 def mistakes(chosen: Chosen) -> None:
@@ -252,11 +229,18 @@ def _card(task: Task, model: Measured) -> None:
     )
     labels = sorted({label for counts in card.data.counts.values() for label in counts})
     table(
-        {"Images of": [class_name(task.key, label) if label in task.class_keys else plain(label) for label in labels]}
+        {"Images of": [_label(task, label) for label in labels]}
         | {part: [f"{counts.get(label, 0):,}" for label in labels] for part, counts in card.data.counts.items()},
         "Images by label and part.",
     )
     st.markdown("\n".join(f"- {limit}" for limit in (*card.limits, card.terms, *card.data.licences)))
+
+
+def _label(task: Task, label: str) -> str:
+    """A corpus's label in words; one that several classes share names none of them."""
+    if label in task.class_keys:
+        return class_name(task.key, label)
+    return f"{task.looks_for}, kind unknown" if len(task.labels.get(label, ())) > 1 else plain(label)
 
 
 def _heat(card: Card) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pages.view.measured import Chosen, answers, extras, limits
+from pages.view.measured import Chosen, answers, extras, leaks, limits
 
 VIEWS: dict[str, tuple[Callable[[Chosen], None], Callable[[Chosen], bool]]] = {
     "By class": (answers.by_class, lambda chosen: True),
@@ -17,7 +17,7 @@ VIEWS: dict[str, tuple[Callable[[Chosen], None], Callable[[Chosen], bool]]] = {
     "Threshold": (answers.threshold, lambda chosen: any(m.figures.cuts for m in chosen.models)),
     "Worse pictures": (limits.worse_pictures, lambda chosen: any(m.figures.robustness for m in chosen.models)),
     "Shortcuts": (limits.shortcuts, lambda chosen: any(m.figures.shortcuts for m in chosen.models)),
-    "Published split": (limits.leak, lambda chosen: bool(chosen.findings.published)),
+    "Published split": (leaks.leak, lambda chosen: bool(chosen.findings.published)),
     "Patient folds": (limits.crossval, lambda chosen: bool(chosen.findings.crossval)),
     "Heat maps": (limits.heat, lambda chosen: bool(chosen.heat)),
     "Outlines": (extras.outlines, lambda chosen: any(m.figures.outlines for m in chosen.models)),

@@ -48,9 +48,12 @@ def test_what_was_done_and_what_was_refused_is_noted(store, actors, repository):
     roll_back_model(store, admin, repository, TASK.key)
     assert repository.live_ref(TASK.key).version == "1"
     promoted = ("admin", "model.promote", f"model {worse}")
-    back = ("admin", "model.rollback", f"task {TASK.key}")
+    why = ("admin", "model.promote", "reason: it is for a test", "done")
     by_command = ("", "model.promote", f"model {TASK.key}/{worse.network}/1 for none", "done")
-    assert trail(store) == [(*promoted, "refused"), by_command, (*promoted, "done"), (*back, "done")]
+    *events, (*back, what, outcome) = trail(store)
+    assert events == [(*promoted, "refused"), by_command, (*promoted, "done"), why]
+    assert (back, outcome) == (["admin", "model.rollback"], "done")
+    assert what.startswith(f"model {worse} for 1 undone ")
 
 
 def test_a_threshold_is_an_administrators_and_in_the_trail(store, actors, tmp_path):
