@@ -100,14 +100,15 @@ def crossval(chosen: Chosen) -> None:
 def heat(chosen: Chosen) -> None:
     st.markdown(
         f"Where radiologists outlined the {chosen.task.looks_for}: the share of test images whose hottest point lies "
-        "inside the outline, for the way that val chose, the one that is served and plain Grad-CAM. The base rate is "
+        "inside the outline, for the way that is served, the one that val chose and plain Grad-CAM. The base rate is "
         f"what a point thrown at the {chosen.task.pictured} would hit."
     )
     for model, report in chosen.heat:
         if len(chosen.models) > 1:
             st.subheader(plain(model.name), anchor=False)
-        ways = list(dict.fromkeys((row.method, row.layer) for row in report.test))
         served = (model.card.heat_method, model.card.heat_layer)
+        # What is served comes first, which the chart sets off.
+        ways = sorted(dict.fromkeys((row.method, row.layer) for row in report.test), key=lambda way: way != served)
         words = {way: map_words(*way) + ", served" * (way == served) for way in ways}
         parts = list(dict.fromkeys(row.part for row in report.test))
         at = {(row.part, row.method, row.layer): row for row in report.test}
