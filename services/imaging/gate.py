@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from services.imaging.slice import FloatImage, Slice
 from services.tasks.task import Task
 
+# Detail is judged on an image of this many pixels on its longer side, beside one of a quarter of them.
+SIDE, COARSE = 224, 4
 MODALITY_NAMES = {
     "CR": "a radiograph",
     "CT": "computed tomography",
@@ -63,7 +66,25 @@ def check(image: Slice, task: Task) -> GateDecision:
             f"The rim of the image is bright; a {task.subject} has {gate.surround}. "
             "Upload the original image, not a photograph, a page with it or its negative."
         )
+    elif _detail(image.pixels) < gate.minimum_detail:
+        reasons.append(
+            f"The image is blurred, or enlarged from a small one: it shows hardly more than {SIDE // COARSE} pixels on "
+            "its longer side would. Upload the original image."
+        )
     return GateDecision(not reasons, tuple(reasons))
+
+
+def _detail(pixels: FloatImage) -> float:
+    """The share of its contrast that an image of SIDE pixels loses if it is reduced to 1/COARSE and enlarged again."""
+    height, width = (max(COARSE, round(SIDE * side / max(pixels.shape))) for side in pixels.shape)
+    seen = _resized(pixels, height, width)
+    lost = seen - _resized(_resized(seen, height // COARSE, width // COARSE), height, width)
+    return float(np.sqrt(np.mean(lost**2)) / max(float(seen.std()), 1e-6))
+
+
+def _resized(pixels: FloatImage, height: int, width: int) -> FloatImage:
+    method = cv2.INTER_AREA if height < pixels.shape[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=method), np.float32)
 
 
 def _bright_rim(pixels: FloatImage) -> float:

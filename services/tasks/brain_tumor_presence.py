@@ -1,7 +1,7 @@
 """Does an MRI slice suggest a brain tumour, of whatever kind?"""
 
 from services.tasks.drawn import HEADS, OFFERED_HEADS
-from services.tasks.task import ClassInfo, ContourSettings, GateSettings, Task
+from services.tasks.task import SLICE_DETAIL, ClassInfo, ContourSettings, GateSettings, Task
 
 TASK = Task(
     key="brain_tumor_presence",
@@ -13,7 +13,7 @@ TASK = Task(
         ClassInfo("tumor", "tumour", "#E69F00", "Tumour detected: the slice suggests a tumour.", True),
     ),
     preparation=ContourSettings(version="contour-1"),
-    gate=GateSettings(),
+    gate=GateSettings(minimum_detail=SLICE_DETAIL),
     uncertain_finding="The model is uncertain about this slice: refer it to a radiologist.",
     caveats=(
         "One slice is not a study: a tumour may lie outside the picture.",

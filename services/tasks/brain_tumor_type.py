@@ -1,7 +1,7 @@
 """Which of three brain tumours, if any, does an MRI slice suggest?"""
 
 from services.tasks.drawn import HEADS, OFFERED_HEADS
-from services.tasks.task import ClassInfo, GateSettings, PreparationSettings, Task
+from services.tasks.task import SLICE_DETAIL, ClassInfo, GateSettings, PreparationSettings, Task
 
 TASK = Task(
     key="brain_tumor_type",
@@ -43,7 +43,7 @@ TASK = Task(
         ),
     ),
     preparation=PreparationSettings(version="head-1"),
-    gate=GateSettings(),
+    gate=GateSettings(minimum_detail=SLICE_DETAIL),
     uncertain_finding="The model is uncertain about this slice: refer it to a radiologist.",
     caveats=(
         "One slice is not a study: a tumour may lie outside the picture.",

@@ -66,15 +66,24 @@ class BreastSettings:
 Preparation = PreparationSettings | ContourSettings | BreastSettings
 
 
+# Of the detail of MRI slices: 5 of 4,990 training slices have less, and most that were blurred or enlarged.
+SLICE_DETAIL = 0.065
+
+
 @dataclass(frozen=True)
 class GateSettings:
-    """Simple checks that an image can be of the task's kind at all. Shares and spreads are in 0..1."""
+    """Simple checks that an image can be of the task's kind at all. Shares and spreads are in 0..1.
+
+    ``minimum_detail`` is how much of its contrast an image must lose at least where it is reduced to a quarter of 224
+    pixels and enlarged again; 0 takes blurred ones too.
+    """
 
     modalities: tuple[str, ...] = ("MR",)
     minimum_side: int = 48
     maximum_aspect: float = 2.5
     maximum_colourfulness: float = 0.04
     minimum_contrast: float = 0.05
+    minimum_detail: float = 0.0
     maximum_rim: float = 0.45
     surround: str = "dark air around the head"
 

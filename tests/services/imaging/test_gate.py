@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 
+import cv2
 import numpy as np
 import pytest
 
@@ -49,6 +50,26 @@ def test_each_reason_is_said(image, word):
     decision = check(image, TASK)
     assert not decision.accepted
     assert any(word in reason for reason in decision.reasons), decision.reasons
+
+
+def enlarged(picture: np.ndarray, side: int) -> np.ndarray:
+    """What is left of a picture that was once no larger than ``side``."""
+    small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    return np.clip(cv2.resize(small, picture.shape[::-1], interpolation=cv2.INTER_CUBIC), 0, 1)
+
+
+def test_a_blurred_slice_is_refused_and_of_films_is_not_asked(shared_data):
+    """Over real val slices: most that were blurred or enlarged fall, none as it is; the limit is of training slices."""
+    with (shared_data / "brain_mri" / "manifest.csv").open() as lines:
+        files = [row["file"] for row in csv.DictReader(lines) if row["fold"] == "4"][::20]
+    slices = [decode((shared_data / "brain_mri" / file).read_bytes()).pixels for file in files]
+    blurred = [cv2.GaussianBlur(pixels, (0, 0), 6 * pixels.shape[1] / 512) for pixels in slices]
+    for worse in (blurred, [enlarged(pixels, 40) for pixels in slices]):
+        told = [" ".join(check(a_slice(pixels), TASK).reasons) for pixels in worse]
+        assert sum("blurred" in reasons for reasons in told) > 0.8 * len(told)
+    assert not any("blurred" in reason for pixels in slices for reason in check(a_slice(pixels), TASK).reasons)
+    films = get_task("breast_cancer")
+    assert not any("blurred" in reason for pixels in blurred for reason in check(a_slice(pixels), films).reasons)
 
 
 def test_real_slices_pass_and_colour_pictures_do_not(shared_data):
