@@ -60,7 +60,7 @@ def evaluate(
         if left_out:
             typer.echo(f"{ref}: not measured again: {', '.join(left_out)}.")
         if not found:
-            typer.echo(f"{ref}: every figure{' that was' * bool(left_out)} measured again is the one it ships.")
+            typer.echo(f"{ref}: every figure{' that was measured again' * bool(left_out)} is the one it ships.")
     if differing:
         raise typer.Exit(1)
 
